@@ -1,0 +1,203 @@
+"""JSON as Elasticsearch's XContent reads it: strict objects, errors with ``[line:column]``, maps printed Java's way.
+
+msgspec decodes every body; the scanner below runs only once a body has been refused, to find where. Line and
+column count from 1, columns in characters.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from inferd.errors import Document, MalformedContent, TruncatedContent
+
+# One token of JSON that msgspec has already found well-formed; white space, commas and colons are passed over.
+_TOKEN = re.compile(rb'[\s,:]*("(?:[^"\\]|\\.)*"|[{}\[\]]|[^\s,:{}\[\]"]+)', re.DOTALL)
+_AT_PATH = re.compile(r"^(.*) - at `(?:key in )?(\$.*)`$")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+
+Path = tuple[str | int, ...]
+
+
+class Place(NamedTuple):
+    """Where in a document something stands; both numbers count from 1."""
+
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"[{self.line}:{self.column}]"
+
+
+def parse_object(raw: bytes) -> Document:
+    """The JSON object in ``raw``; keys in the order sent.
+
+    MalformedContent for anything else: malformed JSON, invalid UTF-8, nesting too deep, a duplicate key (the first
+    one met), another kind of value. TruncatedContent where the document ends too early.
+    """
+    try:
+        document = msgspec.json.decode(raw)
+    except (ValueError, RecursionError) as problem:
+        raise malformed(raw, problem) from None
+    if not isinstance(document, dict):
+        raise MalformedContent(f"{place_of(raw, ())} Failed to parse object: expecting token of type [START_OBJECT]")
+    refuse_duplicates(raw)
+    return document
+
+
+def malformed(raw: bytes, problem: Exception) -> MalformedContent | TruncatedContent:
+    """The failure that tells a client what msgspec (or the interpreter) found wrong with ``raw`` as JSON."""
+    if isinstance(problem, RecursionError):
+        return MalformedContent("[1:1] Document nesting depth exceeds the maximum allowed")
+    if isinstance(problem, UnicodeDecodeError):
+        at = _invalid_utf8(raw)
+        return MalformedContent(f"{place_at(raw, at)} Invalid UTF-8 byte 0x{raw[at]:02x}")
+    if "truncated" in str(problem):
+        return TruncatedContent(f"{place_at(raw, len(raw))} Unexpected end-of-input")
+    detail = str(problem).removeprefix("JSON is malformed: ").split(" (byte ")[0]
+    return MalformedContent(f"{_first_fault(raw)} {detail[:1].upper()}{detail[1:]}")
+
+
+def place_at(raw: bytes, offset: int) -> Place:
+    """The place of the byte at ``offset``."""
+    line_start = raw.rfind(b"\n", 0, offset) + 1
+    column = len(raw[line_start:offset].decode("utf-8", "replace")) + 1
+    return Place(raw.count(b"\n", 0, offset) + 1, column)
+
+
+def place_of(raw: bytes, path: Path) -> Place:
+    """The place where the value at ``path`` begins in well-formed ``raw``: of the whole document where it is not."""
+    for at, offset, is_key in _walk(raw):
+        if at == path and not is_key:
+            return place_at(raw, offset)
+    return place_at(raw, len(raw) - len(raw.lstrip()))
+
+
+def path_in(problem: msgspec.ValidationError) -> tuple[str, Path]:
+    """A validation error of msgspec as what it says and the path it says it about."""
+    found = _AT_PATH.match(str(problem))
+    if found is None:
+        return str(problem), ()
+    steps = tuple(name or int(index) for name, index in _STEP.findall(found[2]) if name or index)
+    return found[1], steps
+
+
+def refuse_duplicates(raw: bytes) -> None:
+    """MalformedContent if an object in well-formed ``raw`` has a key twice (XContent's duplicate detection)."""
+    try:
+        json.loads(raw, object_pairs_hook=_pairs, parse_int=len, parse_float=len)
+    except _Duplicate:
+        raise _first_duplicate(raw) from None
+    except RecursionError as problem:
+        raise malformed(raw, problem) from None
+
+
+def java_text(value: object) -> str:
+    """``value`` as Java prints it inside an error text: ``{a=1, b=[x, null]}``, ``true``, ``1.0E10``."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "{" + ", ".join(f"{key}={java_text(item)}" for key, item in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(java_text, value)) + "]"
+        case float():
+            return _java_double(value)
+        case _:
+            return str(value)
+
+
+def java_class(value: object) -> str:
+    """The simple name of the Java class XContent would give ``value``: ``Integer``, ``LinkedHashMap`` …"""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "Integer" if -(2**31) <= value < 2**31 else "Long" if -(2**63) <= value < 2**63 else "BigInteger"
+    names: dict[type[Any], str] = {
+        bool: "Boolean", float: "Double", str: "String", dict: "LinkedHashMap", list: "ArrayList"
+    }  # fmt: skip
+    return names.get(type(value), "null")
+
+
+class _Duplicate(Exception):
+    """Some object has a key twice; the scanner that is fast enough for every body cannot say where."""
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise _Duplicate
+
+
+def _first_duplicate(raw: bytes) -> MalformedContent:
+    seen: set[Path] = set()
+    for path, offset, is_key in _walk(raw):
+        if is_key and path in seen:
+            return MalformedContent(f"{place_at(raw, offset)} Duplicate field '{path[-1]}'")
+        if is_key:
+            seen.add(path)
+    raise AssertionError("a duplicate key was announced")  # pragma: no cover
+
+
+def _walk(raw: bytes) -> Iterator[tuple[Path, int, bool]]:
+    """Every key and value of well-formed ``raw`` in order: its path, where it begins, whether it is a key."""
+    path: list[str | int] = []
+    key_next = False
+    for token in _TOKEN.finditer(raw):
+        text, offset = token[1], token.start(1)
+        if text in (b"}", b"]"):
+            path.pop()
+            key_next = _step(path)
+            continue
+        if key_next:
+            path[-1] = msgspec.json.decode(text)
+            yield tuple(path), offset, True
+            key_next = False
+            continue
+        yield tuple(path), offset, False
+        if text in (b"{", b"["):
+            path.append("" if text == b"{" else 0)
+            key_next = text == b"{"
+        else:
+            key_next = _step(path)
+
+
+def _step(path: list[str | int]) -> bool:
+    """Moves ``path`` past a finished value; True where a key must come next."""
+    if path and isinstance(path[-1], int):
+        path[-1] += 1
+    return bool(path) and isinstance(path[-1], str)
+
+
+def _first_fault(raw: bytes) -> Place:
+    """Where JSON stops being JSON; the standard library says it exactly, msgspec sometimes one byte late."""
+    try:
+        json.loads(raw)
+    except json.JSONDecodeError as problem:
+        return Place(problem.lineno, problem.colno)
+    except ValueError:
+        pass  # A number too long for it, or bytes that are not text: then the start will do.
+    return Place(1, 1)
+
+
+def _invalid_utf8(raw: bytes) -> int:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        return problem.start
+    return 0
+
+
+def _java_double(value: float) -> str:
+    """Double.toString: plain from 10^-3 up to 10^7, else one digit before the point and ``E``."""
+    if math.isnan(value) or math.isinf(value):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        text = format(Decimal(repr(value)), "f")
+        return text if "." in text else text + ".0"
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    first, *rest = map(str, digits)
+    return f"{'-' if sign else ''}{first}.{''.join(rest) or '0'}E{int(exponent) + len(digits) - 1}"
