@@ -60,7 +60,7 @@ def test_every_value_is_found_where_it_stands(document: object, indent: int) -> 
         (b'{"a":1,\n "a":2}', "[2:2] Duplicate field 'a'"),
         (b'{"b":[{"a":1},{"a":1,"x":{},"a":2}]}', "[1:29] Duplicate field 'a'"),
         (b'{"\\u0061":1,"a":2}', "[1:13] Duplicate field 'a'"),
-        (b'{"a":tru}', "[1:9] Invalid character"),
+        (b'{"a":tru}', "[1:6] Invalid character"),
         (b'{"a":1} x', "[1:9] Trailing characters"),
         (b"{\n  a:1}", "[2:3] Object keys must be strings"),
         (b'{"a":1', "[1:7] Unexpected end-of-input"),

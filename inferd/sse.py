@@ -1,0 +1,98 @@
+"""Server-sent events: bytes in, events out, and the other way round (WHATWG HTML, section 9.2)."""
+
+from typing import NamedTuple
+
+# Far above any chunk a model sends (the largest known are tool calls and images of some megabytes), and small enough
+# that a thousand hostile streams cannot fill the memory.
+MAX_EVENT = 8 * 1024 * 1024
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Event(NamedTuple):
+    """One event: its ``name`` (``message`` where the sender gave none) and its ``data`` as the bytes that came."""
+
+    name: bytes
+    data: bytes
+
+
+class EventTooLarge(Exception):
+    """An event has grown past the decoder's limit without coming to an end."""
+
+
+class Decoder:
+    """Turns the bytes of a stream, cut anywhere, into events.
+
+    You call ``feed`` with every read; an event is returned by the call that completes it. What is unfinished when the
+    stream ends is no event, as the standard says: just drop the decoder. Lines may end in LF, CR or CRLF, comments are
+    passed over, field names are taken in any case (Elasticsearch's ServerSentEventParser), an event without data is
+    none. Text is not decoded: invalid UTF-8 is for whoever reads ``data`` to refuse.
+    """
+
+    __slots__ = ("_after_cr", "_at_start", "_limit", "_rest")
+
+    def __init__(self, limit: int = MAX_EVENT) -> None:
+        self._limit = limit
+        self._rest = bytearray()
+        self._after_cr = False
+        self._at_start = True
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that ``data`` completes, in order.
+
+        EventTooLarge when an earlier call left more than the limit unfinished: so the events before a giant are
+        delivered first.
+        """
+        if len(self._rest) > self._limit:
+            raise EventTooLarge
+        data = self._with_plain_line_ends(data)
+        searched = max(0, len(self._rest) - 1)
+        self._rest += data
+        if self._at_start and not self._past_start():
+            return []
+        if self._rest.find(b"\n\n", searched) < 0:
+            return []
+        *blocks, rest = bytes(self._rest).split(b"\n\n")
+        self._rest = bytearray(rest)
+        return [event for block in blocks if (event := _event(block)) is not None]
+
+    def _with_plain_line_ends(self, data: bytes) -> bytes:
+        # A CR ends its line at once, or an event would wait for the next read; the LF that may follow is dropped then.
+        if self._after_cr and data:
+            self._after_cr = False
+            if data[0] == 0x0A:
+                data = data[1:]
+        if b"\r" in data:
+            self._after_cr = data[-1] == 0x0D
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return data
+
+    def _past_start(self) -> bool:
+        """Drops a byte order mark; False while too little came to tell."""
+        if len(self._rest) < 3 and _BYTE_ORDER_MARK.startswith(self._rest):
+            return False
+        self._at_start = False
+        if self._rest.startswith(_BYTE_ORDER_MARK):
+            del self._rest[:3]
+        return True
+
+
+def encode(data: bytes, name: bytes = b"message") -> bytes:
+    """One event as Elasticsearch writes it, without the byte order mark; ``data`` is JSON on one line."""
+    return b"event: %b\ndata: %b\n\n" % (name, data)
+
+
+def _event(block: bytes) -> Event | None:
+    # What nearly every provider sends, first: one data line and nothing else.
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return Event(b"message", block[6:])
+    name, lines = b"message", []
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        field = field.lower()
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            lines.append(value)
+        elif field == b"event":
+            name = value or b"message"
+    return Event(name, b"\n".join(lines)) if lines else None

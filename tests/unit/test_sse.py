@@ -1,0 +1,104 @@
+"""The event decoder, given the same bytes cut at every place, and the encoder."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inferd.sse import Decoder, Event, EventTooLarge, encode
+
+STREAM = (
+    "\ufeffevent: message\r\ndata: one\r\n\r\n"
+    ": a comment\rdata: tw\u00f6\rdata:  lines\r\r"
+    "DATA:x\nid: 7\nretry: 5\nnonsense\n\n\n\n"
+    "event: error\ndata\n\n"
+    "event: nothing\n\n"
+    "event:\ndata: \U0001f600\n\n"
+    "data: [DONE]\n\ndata: cut off"
+).encode()
+EVENTS = [
+    Event(b"message", b"one"),
+    Event(b"message", "tw\u00f6\n lines".encode()),
+    Event(b"message", b"x"),
+    Event(b"error", b""),
+    Event(b"message", "\U0001f600".encode()),
+    Event(b"message", b"[DONE]"),
+]
+
+
+def decode(*pieces: bytes) -> list[Event]:
+    decoder = Decoder()
+    return [event for piece in pieces for event in decoder.feed(piece)]
+
+
+def test_a_stream_whole() -> None:
+    assert decode(STREAM) == EVENTS
+
+
+@pytest.mark.parametrize("at", range(len(STREAM) + 1))
+def test_a_stream_cut_once_anywhere(at: int) -> None:
+    assert decode(STREAM[:at], STREAM[at:]) == EVENTS
+
+
+def test_a_stream_byte_by_byte() -> None:
+    assert decode(*(STREAM[at : at + 1] for at in range(len(STREAM)))) == EVENTS
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=12))
+def test_a_stream_cut_many_times(cuts: list[int]) -> None:
+    ends = [0, *sorted(cuts), len(STREAM)]
+    assert decode(*(STREAM[a:b] for a, b in zip(ends, ends[1:], strict=False))) == EVENTS
+
+
+def test_an_event_leaves_with_the_byte_that_completes_it() -> None:
+    for end in (b"\n\n", b"\r\r", b"\r\n\r\n"):
+        decoder = Decoder()
+        raw = b"data: a" + end
+        # With CRLF the second CR already makes the line empty; the LF after it must not make another.
+        completing = 2 if end == b"\r\n\r\n" else 1
+        early = raw[:-completing]
+        assert decoder.feed(early) == []
+        assert decoder.feed(raw[len(early) : len(early) + 1]) == [Event(b"message", b"a")]
+        assert decoder.feed(raw[len(early) + 1 :]) == []
+
+
+def test_only_the_first_bytes_can_be_a_byte_order_mark() -> None:
+    assert decode(b"\xef\xbb", b"\xbfdata: a\n\n") == [Event(b"message", b"a")]
+    assert decode(b"data: \xef\xbb\xbfa\n\n") == [Event(b"message", b"\xef\xbb\xbfa")]
+    assert decode(b"\xefdata: a\n\ndata: b\n\n") == [Event(b"message", b"b")]
+
+
+def test_an_event_may_be_as_large_as_the_limit_and_no_larger() -> None:
+    decoder = Decoder(limit=10)
+    assert decoder.feed(b"data: 123") == []
+    assert decoder.feed(b"4\n\ndata: 1234") == [Event(b"message", b"1234")]
+    assert decoder.feed(b"\n\n") == [Event(b"message", b"1234")]
+
+
+def test_the_events_before_a_giant_are_delivered_first() -> None:
+    decoder = Decoder(limit=10)
+    assert decoder.feed(b"data: a\n\ndata: 1234567") == [Event(b"message", b"a")]
+    with pytest.raises(EventTooLarge):
+        decoder.feed(b"8")
+
+
+def test_an_empty_read_changes_nothing() -> None:
+    decoder = Decoder()
+    assert decoder.feed(b"data: a\r") == []
+    assert decoder.feed(b"") == []
+    assert decoder.feed(b"\n\n") == [Event(b"message", b"a")]
+
+
+@given(st.binary())
+def test_any_bytes_are_events_or_nothing(raw: bytes) -> None:
+    for event in decode(raw):
+        assert b"\r" not in event.data
+
+
+@given(st.lists(st.binary().filter(lambda data: not {0x0A, 0x0D} & set(data)), min_size=1))
+def test_what_is_encoded_comes_back(datas: list[bytes]) -> None:
+    assert decode(b"".join(map(encode, datas))) == [Event(b"message", data) for data in datas]
+
+
+def test_the_bytes_are_elasticsearchs() -> None:
+    assert encode(b"[DONE]") == b"event: message\ndata: [DONE]\n\n"
+    assert encode(b"{}", b"error") == b"event: error\ndata: {}\n\n"
