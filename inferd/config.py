@@ -1,0 +1,190 @@
+"""Every option of the daemon, its type, its default and its unit, in one table; read from one file and the environment.
+
+``INFERD_SECTION_OPTION`` overrides the option of that name: ``INFERD_LIMITS_BURST=1``. No other module reads a file
+or the environment for its settings.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Seconds = Annotated[float, Meta(gt=0)]
+SecondsOrOff = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+Bytes = Annotated[int, Meta(ge=1024)]
+
+PREFIX = "INFERD_"
+
+
+class BadConfiguration(Exception):
+    """An option that is unknown or wrong; the message names it. Nothing was changed by it."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of the file."""
+
+
+class Server(Section, frozen=True):
+    """How inferd listens and how long it is patient with its clients."""
+
+    listen: str = "127.0.0.1:9200"
+    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")] = "9.5.0"
+    max_body: Bytes = 8 * 1024 * 1024
+    body_timeout: Seconds = 30.0
+    keepalive_timeout: Seconds = 75.0
+    max_connections: Count = 0
+    stream_buffer: Bytes = 1024 * 1024
+    sse_keepalive: SecondsOrOff = 15.0
+    drain_timeout: SecondsOrOff = 30.0
+
+
+class Store(Section, frozen=True):
+    """Where endpoints and their sealed secrets are kept."""
+
+    directory: str = ""
+    key_file: str = ""
+
+
+class OpenAI(Section, frozen=True):
+    """The openai service."""
+
+    base_url: str = "https://api.openai.com/v1"
+
+
+class Inference(Section, frozen=True):
+    """What happens when an endpoint is made."""
+
+    validate_on_put: Literal["lenient", "strict", "off"] = "lenient"
+
+
+class Limits(Section, frozen=True):
+    """Rate limits and their queues, for each endpoint."""
+
+    burst: Count = 0
+    queue_capacity: Count = 2000
+
+
+class Upstream(Section, frozen=True):
+    """How inferd talks to providers."""
+
+    connect_timeout: Seconds = 5.0
+    stream_idle_timeout: Seconds = 300.0
+    max_response: Bytes = 50 * 1024 * 1024
+    private_networks: Literal["auto", "allow", "refuse"] = "auto"
+    allow: tuple[str, ...] = ()
+    ca_file: str = ""
+
+
+class Chunking(Section, frozen=True):
+    """Cutting long texts into passages."""
+
+    max_chunk_size_limit: Count = 300
+
+
+class Compat(Section, frozen=True):
+    """Where Elasticsearch's behaviour can be had instead of inferd's own."""
+
+    chat_on_stream_route: bool = False
+    upstream_5xx_as_400: bool = False
+
+
+class Log(Section, frozen=True):
+    """The log, written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
+class Config(Section, frozen=True):
+    """The whole configuration."""
+
+    server: Server = Server()
+    store: Store = Store()
+    openai: OpenAI = OpenAI()
+    inference: Inference = Inference()
+    limits: Limits = Limits()
+    upstream: Upstream = Upstream()
+    chunking: Chunking = Chunking()
+    compat: Compat = Compat()
+    log: Log = Log()
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """The configuration in the TOML file ``path`` (None: defaults) with the overrides in ``environ`` applied.
+
+    BadConfiguration names the option, or the file where it cannot be read.
+    """
+    document = _read(path) if path is not None else {}
+    for name, text in sorted(environ.items()):
+        if name.startswith(PREFIX) and name not in CLIENT_VARIABLES:
+            section, option = _option_named(name)
+            document.setdefault(section, {})
+            if not isinstance(document[section], dict):
+                raise BadConfiguration(f"[{section}] is not a table")
+            document[section][option] = _from_text(name, text, section, option)
+    try:
+        return msgspec.convert(document, Config)
+    except msgspec.ValidationError as problem:
+        raise BadConfiguration(_told(problem, path)) from None
+
+
+# What the command line reads as a client of some inferd; not options of the daemon.
+CLIENT_VARIABLES = frozenset({"INFERD_URL", "INFERD_API_KEY"})
+
+
+def options() -> dict[str, dict[str, Any]]:
+    """Every option's default, by section and name."""
+    document: dict[str, dict[str, Any]] = msgspec.to_builtins(Config())
+    return document
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = msgspec.toml.decode(path.read_bytes())
+    except OSError as problem:
+        raise BadConfiguration(f"{path} cannot be read: {problem.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise BadConfiguration(f"{path} is not TOML: {problem}") from None
+    assert isinstance(document, dict)
+    return document
+
+
+def _option_named(variable: str) -> tuple[str, str]:
+    section, _, option = variable.removeprefix(PREFIX).lower().partition("_")
+    if option not in options().get(section, {}):
+        raise BadConfiguration(f"{variable} names no option")
+    return section, option
+
+
+def _from_text(variable: str, text: str, section: str, option: str) -> object:
+    """``text`` as TOML would have it: a string option takes it as it is, a list is separated by commas."""
+    default = options()[section][option]
+    if isinstance(default, str):
+        return text
+    if isinstance(default, (list, tuple)):
+        return [item.strip() for item in text.split(",") if item.strip()]
+    try:
+        return msgspec.json.decode(text.strip().lower())
+    except (msgspec.DecodeError, RecursionError):
+        raise BadConfiguration(f"{variable}: [{text}] is not a {type(default).__name__}") from None
+
+
+def _told(problem: msgspec.ValidationError, path: Path | None) -> str:
+    what, _, where = str(problem).partition(" - at `$")
+    option = where.rstrip("`").removeprefix(".")
+    place = f"{path}: " if path is not None else ""
+    return f"{place}[{option}]: {what}" if option else f"{place}{what}"
+
+
+def changed(old: Config, new: Config) -> dict[str, tuple[object, object]]:
+    """The options that differ, as ``section.option`` to (old, new)."""
+    before, after = msgspec.to_builtins(old), msgspec.to_builtins(new)
+    return {
+        f"{section}.{option}": (value, after[section][option])
+        for section, options_ in before.items()
+        for option, value in options_.items()
+        if value != after[section][option]
+    }
