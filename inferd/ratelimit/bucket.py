@@ -1,0 +1,68 @@
+"""The bucket: an aiolimiter AsyncLimiter that tells how full it is and makes up for late timers."""
+
+import math
+from contextlib import suppress
+
+from aiolimiter import AsyncLimiter
+
+# Seconds of late timers that a small bucket makes up for. Timers are a millisecond late at best and some more beside
+# busy streams; a loop that stands still longer than this has lost its turns for good rather than sent them in a heap.
+LATENESS = 0.02
+
+
+class Bucket(AsyncLimiter):
+    """An AsyncLimiter that tells how much of it is used, and makes up for late timers.
+
+    ``burst`` 0 is ``AsyncLimiter(requests_per_minute, 60)``; any other is a bucket of that size, never above
+    ``requests_per_minute``, which leaks at the same rate. A bucket of one forgets what leaks between the moment its
+    timer is due and the moment it fires: 6,000 a minute become 5,800. So a small bucket is made larger by ``spare``,
+    ``LATENESS`` seconds' worth, which counts as used when nobody waits: only waiting while timers are late frees it.
+
+    It must be made and used inside the running loop. ``_level`` is aiolimiter's own: in public it only tells whether
+    an amount fits, and neither carrying a level over nor telling a wait can be built on that.
+    """
+
+    __slots__ = ("burst", "rate", "requests_per_minute", "size", "spare")
+
+    def __init__(self, requests_per_minute: int, burst: int = 0) -> None:
+        self.requests_per_minute = requests_per_minute
+        self.burst = burst
+        self.rate = requests_per_minute / 60
+        self.size = min(burst, requests_per_minute) if burst else requests_per_minute
+        self.spare = max(0.0, 1 + self.rate * LATENESS - self.size) if burst else 0.0
+        super().__init__(self.size + self.spare, (self.size + self.spare) / self.rate)
+        # Asking first starts the parent's clock: a level set before that would leak since the loop's time 0.
+        self.has_capacity()
+        self.settle()
+
+    @property
+    def used(self) -> float:
+        """Places that have not leaked away yet."""
+        return max(0.0, self.level - self.spare)
+
+    @property
+    def level(self) -> float:
+        """The parent's level at this moment, ``spare`` included."""
+        self.has_capacity()
+        return self._level
+
+    def wait(self, places: int) -> float:
+        """Seconds until ``places`` more could have been given, 0.0 if that is now."""
+        return max(0.0, self.level + places - self.max_rate) / self.rate
+
+    def fill(self, places: float) -> float:
+        """Count ``places`` more as used, as many as fit; those that do not are returned."""
+        level = self.level + places
+        self._level = min(level, self.max_rate)
+        return level - self._level
+
+    def settle(self) -> None:
+        """Nobody waits, so no lateness is owed to anybody."""
+        self._level = max(self._level, self.spare)
+
+    def abandon(self) -> None:
+        """Let the one who waits here go at once, whatever the level: this bucket counts no more."""
+        self.max_rate = math.inf
+        # acquire() ends by waking whoever fits now, and asking for nothing it ends in its first step.
+        with suppress(StopIteration):
+            self.acquire(0).send(None)

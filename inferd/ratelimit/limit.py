@@ -1,0 +1,150 @@
+"""The limit of one inference id: its bucket, and the queue in front of it."""
+
+import asyncio
+import math
+from collections import OrderedDict
+
+from inferd.errors import EndpointNotFound, StatusFailure
+from inferd.ratelimit.bucket import Bucket
+
+
+class QueueFull(StatusFailure):
+    """The queue of an endpoint holds no more: 429, with the ``Retry-After`` (whole seconds) it was made with."""
+
+    def __init__(self, inference_id: str, retry_after: int) -> None:
+        super().__init__(
+            f"Failed to execute task for inference id [{inference_id}] "
+            f"because the request service [{inference_id}] queue is full",
+            429,
+            headers={"Retry-After": str(retry_after)},
+        )
+
+
+class RateLimit:
+    """The limit of one inference id: places for upstream requests, given at its rate in the order they were asked for.
+
+    Take it from ``RateLimits.of`` once for each request from a client, and keep it while that request runs.
+    """
+
+    def __init__(
+        self, inference_id: str, requests_per_minute: int, *, burst: int = 0, queue_capacity: int = 2000
+    ) -> None:
+        self.inference_id = inference_id
+        self._queue_capacity = queue_capacity
+        self._bucket = Bucket(requests_per_minute, burst)
+        self._aside: Bucket | None = None
+        self._queue: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+        self._deletions = 0
+        self._promised = 0.0
+
+    def __repr__(self) -> str:
+        free = int(self._bucket.size - self._bucket.used)
+        return f"{self.inference_id}: {self.requests_per_minute}/min, {self.waiting} waiting, {free} free"
+
+    @property
+    def requests_per_minute(self) -> int:
+        """The rate in force."""
+        return self._bucket.requests_per_minute
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place; costs nothing to read."""
+        return len(self._queue)
+
+    def estimate(self) -> float:
+        """Seconds until one who came now would have a place, if nobody before it gave up."""
+        return self._bucket.wait(self.waiting + 1)
+
+    async def acquire(self) -> None:
+        """Take one place for one upstream request, waiting for it if need be; cancel the task to give up.
+
+        Raises QueueFull when too many wait already, and EndpointNotFound when the endpoint is deleted meanwhile.
+        """
+        bucket = self._bucket
+        if self._queue or not bucket.has_capacity():
+            await self._wait()
+            return
+        if bucket.spare:
+            bucket.settle()
+        await bucket.acquire()
+
+    def change(
+        self, requests_per_minute: int | None = None, *, burst: int | None = None, queue_capacity: int | None = None
+    ) -> None:
+        """Put other limits in force, for those who wait too; None leaves a value as it is. What is used stays used.
+
+        A lowered ``queue_capacity`` sends nobody away who waits already.
+        """
+        if queue_capacity is not None:
+            self._queue_capacity = queue_capacity
+        old = self._bucket
+        rate = old.requests_per_minute if requests_per_minute is None else requests_per_minute
+        burst = old.burst if burst is None else burst
+        if (rate, burst) != (old.requests_per_minute, old.burst):
+            self._replace_bucket(rate, burst)
+
+    def retire(self) -> None:
+        """The endpoint is deleted: all who wait now get EndpointNotFound.
+
+        Who asks later belongs to a request that was already running, and is served as ever.
+        """
+        self._deletions += 1
+        gone, self._queue = self._queue, OrderedDict()
+        for turn in gone:
+            if not turn.done():
+                turn.set_result(None)
+        # The head waits in the bucket; to leave it there would be to share the bucket with the next queue's head.
+        self._replace_bucket(self._bucket.requests_per_minute, self._bucket.burst)
+
+    async def _wait(self) -> None:
+        if self._queue_capacity and self.waiting >= self._queue_capacity:
+            raise QueueFull(self.inference_id, self._retry_after())
+        deletions = self._deletions
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue[turn] = None
+        self._call_head()
+        try:
+            await turn
+            while deletions == self._deletions:
+                bucket = self._bucket
+                await bucket.acquire()
+                if bucket is self._bucket:
+                    return
+            raise EndpointNotFound.of(self.inference_id)
+        finally:
+            self._queue.pop(turn, None)
+            self._call_head()
+
+    def _call_head(self) -> None:
+        """Wake the first of the queue, unless it is awake or on its way out: then it will call the next itself."""
+        head = next(iter(self._queue), None)
+        if head is not None and not head.done():
+            head.set_result(None)
+
+    def _replace_bucket(self, requests_per_minute: int, burst: int) -> None:
+        """Go on with another bucket in which as much is used as in this one.
+
+        What does not fit into a smaller one is kept aside, leaks away within a minute, and fills the room that a later
+        rise makes: else lowering and raising the rate again would empty the bucket.
+        """
+        old, self._bucket = self._bucket, Bucket(requests_per_minute, burst)
+        aside = self._aside.used if self._aside else 0.0
+        returned = min(aside, max(0.0, self._bucket.size - old.size))
+        aside += self._bucket.fill(old.used + returned) - returned
+        self._aside = Bucket(math.ceil(aside)) if aside > 0 else None
+        if self._aside:
+            self._aside.fill(aside)
+        self._promised = 0.0
+        old.abandon()
+
+    def _retry_after(self) -> int:
+        """Whole seconds, rounded up, after which the one turned away now is likely to find a place in the queue.
+
+        A place in the queue comes free whenever its head is served. That place is promised to one only: the second
+        one turned away is told of the second place, and so on up to the last of those who wait now.
+        """
+        bucket, now = self._bucket, asyncio.get_running_loop().time()
+        first = now + bucket.wait(self.waiting - self._queue_capacity + 1)
+        last = now + bucket.wait(self.waiting)
+        self._promised = min(max(first, self._promised + 1 / bucket.rate), last)
+        return max(1, math.ceil(self._promised - now))
