@@ -1,0 +1,223 @@
+"""The unified chat: the request Elasticsearch accepts and the chunks it sends, member for member in its order.
+
+Elasticsearch's UnifiedCompletionRequestBody and ChatCompletionChunk. The same message and tool types go to the
+upstream: a field left out by the client is left out there too.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True, gc=False):
+    """A part of the request: an unknown key is an error, an absent one stays absent."""
+
+
+class ImageUrl(Strict):
+    """Where an image is, or the image itself as a data URI."""
+
+    url: str
+    detail: str | UnsetType = UNSET
+
+
+class File(Strict):
+    """A file within a message."""
+
+    file_data: str
+    filename: str
+
+
+class ContentPart(Strict, kw_only=True):
+    """A part of a message: ``type`` names the one other member that is given, and is written last."""
+
+    text: str | UnsetType = UNSET
+    image_url: ImageUrl | UnsetType = UNSET
+    file: File | UnsetType = UNSET
+    type: str
+
+
+class CalledFunction(Strict):
+    """What a model wants called, with its arguments as JSON text."""
+
+    arguments: str
+    name: str
+
+
+class ToolCall(Strict):
+    """A tool call of an earlier answer."""
+
+    id: str
+    function: CalledFunction
+    type: str
+
+
+class Message(Strict, kw_only=True):
+    """One message of the conversation."""
+
+    content: str | list[ContentPart] | UnsetType = UNSET
+    role: str
+    tool_call_id: str | UnsetType = UNSET
+    tool_calls: list[ToolCall] | UnsetType = UNSET
+    reasoning: str | UnsetType = UNSET
+    reasoning_details: list[dict[str, Any]] | UnsetType = UNSET
+
+
+class ToolFunction(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """A function a model may call; ``description`` and ``parameters`` go upstream as null when absent (Tool.java)."""
+
+    description: str | None = None
+    name: str
+    parameters: dict[str, Any] | None = None
+    strict: bool | UnsetType = UNSET
+
+
+class Tool(Strict):
+    """A tool a model may use."""
+
+    type: str
+    function: ToolFunction
+
+
+class ChosenFunction(Strict):
+    """The function a model must call."""
+
+    name: str
+
+
+class ToolChoice(Strict):
+    """The tool a model must use."""
+
+    type: str
+    function: ChosenFunction
+
+
+class Reasoning(Strict):
+    """How much a model may think; only ``effort`` goes to openai."""
+
+    effort: str | UnsetType = UNSET
+    summary: str | UnsetType = UNSET
+    exclude: bool | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class CacheControl(Strict):
+    """Accepted, and not sent to openai."""
+
+    type: str | UnsetType = UNSET
+    ttl: str | UnsetType = UNSET
+
+
+class ChatCompletionRequest(Strict):
+    """The body of ``_unified``: strict, so nothing passes through unseen (no ``n``, ``stream``, ``max_tokens`` …)."""
+
+    messages: list[Message]
+    model: str | UnsetType = UNSET
+    max_completion_tokens: int | UnsetType = UNSET
+    stop: list[str] | str | UnsetType = UNSET
+    temperature: float | UnsetType = UNSET
+    tool_choice: ToolChoice | str | UnsetType = UNSET
+    tools: list[Tool] | UnsetType = UNSET
+    top_p: float | UnsetType = UNSET
+    reasoning: Reasoning | UnsetType = UNSET
+    cache_control: CacheControl | UnsetType = UNSET
+    session_id: str | UnsetType = UNSET
+
+
+class FunctionDelta(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """A piece of a function call."""
+
+    arguments: str | None = None
+    name: str | None = None
+
+
+class ToolCallDelta(msgspec.Struct, kw_only=True, gc=False):
+    """A piece of a tool call; ``type`` is written even when null, as in Elasticsearch."""
+
+    index: int
+    id: str | None | UnsetType = UNSET
+    function: FunctionDelta | None | UnsetType = UNSET
+    type: str | None = None
+
+
+class Delta(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """What one chunk adds to the answer; ``reasoning_content`` is some servers' word for ``reasoning``."""
+
+    content: str | None = None
+    refusal: str | None = None
+    role: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+    reasoning_details: list[Any] | None = None
+    reasoning_content: str | None = None
+
+
+class Choice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """One of the answers a chunk belongs to."""
+
+    delta: Delta
+    finish_reason: str | None = None
+    index: int
+
+
+class PromptTokensDetails(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """How many prompt tokens came from, or went to, the provider's cache."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class CompletionTokensDetails(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """How many tokens were spent on thinking."""
+
+    reasoning_tokens: int | None = None
+
+
+class Usage(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """What the chat cost, in tokens."""
+
+    completion_tokens: int
+    prompt_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptTokensDetails | None = None
+    completion_tokens_details: CompletionTokensDetails | None = None
+
+
+class Chunk(msgspec.Struct, kw_only=True, gc=False):
+    """One ``chat.completion.chunk``; decoded from the upstream it drops what Elasticsearch drops."""
+
+    id: str
+    choices: list[Choice]
+    model: str | None = ""
+    object: str | None = ""
+    usage: Usage | None | UnsetType = UNSET
+
+    def normalise(self) -> None:
+        """Makes what the upstream wrote as null or empty absent, and brings ``reasoning`` to its one name.
+
+        You call it once on every decoded chunk, before it is sent on.
+        """
+        if self.usage is None:
+            self.usage = UNSET
+        elif self.usage is not UNSET:
+            _drop_empty_details(self.usage)
+        self.model = self.model or ""
+        self.object = self.object or ""
+        for choice in self.choices:
+            delta = choice.delta
+            if delta.reasoning_content is not None:
+                delta.reasoning = delta.reasoning_content if delta.reasoning is None else delta.reasoning
+                delta.reasoning_content = None
+            delta.reasoning_details = delta.reasoning_details or None
+            delta.tool_calls = delta.tool_calls or None
+            for call in delta.tool_calls or ():
+                call.id = UNSET if call.id is None else call.id
+                call.function = UNSET if call.function is None else call.function
+
+
+def _drop_empty_details(usage: Usage) -> None:
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    if prompt is not None and prompt.cached_tokens is None and prompt.cache_write_tokens is None:
+        usage.prompt_tokens_details = None
+    if completion is not None and completion.reasoning_tokens is None:
+        usage.completion_tokens_details = None
