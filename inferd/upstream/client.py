@@ -1,0 +1,82 @@
+"""What any HTTP client of inferd offers, and what can go wrong before an upstream has given its answer."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A POST to an upstream: the URL as configured, header pairs in order, the whole body."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Trouble(Exception):
+    """No answer, or a broken one; the message is fit for a client's eyes.
+
+    ``again`` says whether the very same request may be sent once more: only when not one byte of an answer came.
+    """
+
+    again = False
+
+
+class HostUnknown(Trouble):
+    """The name does not resolve."""
+
+
+class Refused(Trouble):
+    """The address is not allowed."""
+
+
+class Unreachable(Trouble):
+    """No connection came about, or it was lost before the answer began."""
+
+    again = True
+
+
+class Broken(Trouble):
+    """The answer began and broke off, or is no HTTP, or is too long."""
+
+
+class Response(Protocol):
+    """An answer whose head has arrived. You must ``close`` it, whatever happens."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, to be asked for in any case."""
+        ...
+
+    async def read(self) -> bytes:
+        """Some more of the body as soon as there is some; empty at its end. Broken where it breaks off."""
+        ...
+
+    def close(self) -> None:
+        """Gives the connection back if the body was read to its end, else ends it at once."""
+        ...
+
+
+class Client(Protocol):
+    """Sends requests over pooled connections. No method waits longer than its caller lets it: cancel to give up."""
+
+    async def send(self, request: Request) -> Response:
+        """The answer to ``request``, once its head is here; Trouble otherwise.
+
+        A pooled connection that turns out dead is replaced by a new one without a word.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        ...
+
+    def stats(self) -> dict[str, int]:
+        """Connections ``leased`` to requests, ``available`` in the pool, and requests ``pending`` for one."""
+        ...
