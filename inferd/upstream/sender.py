@@ -23,6 +23,10 @@ LONGEST_DELAY = 5.0
 
 # What is read of a refusal: error documents are short, and the rest would only be thrown away.
 MAX_REFUSAL = 64 * 1024
+REFUSAL_TIME = 5.0
+
+# How long a finished stream may take to end properly; beyond that a new connection is cheaper than the wait.
+DRAIN_TIME = 0.5
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -116,6 +120,7 @@ class Sender:
             raise call.deadline.failure(call.inference_id) from None
         try:
             yield Stream(response, errand, self._idle)
+            await _drain(response)
         finally:
             response.close()
 
@@ -171,14 +176,25 @@ class Sender:
 
 
 async def _beginning(response: Response) -> bytes:
-    """What the refused request's answer begins with; one that breaks off has said enough by its status."""
+    """What a refused request's answer begins with; one that breaks off or stalls has said enough by its status."""
     body = b""
     try:
-        while len(body) < MAX_REFUSAL and (part := await response.read()):
-            body += part
-    except Trouble:
+        async with asyncio.timeout(REFUSAL_TIME):
+            while len(body) < MAX_REFUSAL and (part := await response.read()):
+                body += part
+    except (Trouble, TimeoutError):
         pass
     return body
+
+
+async def _drain(response: Response) -> None:
+    """Reads what follows ``[DONE]``, commonly nothing but the last chunk's end: so the connection can be used again."""
+    try:
+        async with asyncio.timeout(DRAIN_TIME):
+            while await response.read():
+                pass
+    except (Trouble, TimeoutError):
+        pass
 
 
 def _delay(attempt: int, failure: Failure) -> float:
