@@ -4,7 +4,8 @@ The tree, by what the client did or what befell it::
 
     Failure
     ├── StatusFailure               status_exception, any status
-    │   └── UpstreamRefusal         the provider answered, and it was no
+    │   ├── UpstreamRefusal         the provider answered, and it was no
+    │   └── UpstreamUnreachable     the provider gave no answer of its own
     ├── EndpointNotFound            resource_not_found_exception, 404
     ├── EndpointExists              resource_already_exists_exception, 400
     ├── ValidationFailed            validation_exception, 400: numbered problems of settings
@@ -115,6 +116,10 @@ class UpstreamRefusal(StatusFailure):
         self.code = code
         self.param = param
         self.upstream_status = upstream_status
+
+
+class UpstreamUnreachable(StatusFailure):
+    """No answer came about: the host is unknown, nothing listens, the connection broke, a proxy has no upstream."""
 
 
 class EndpointNotFound(Failure):

@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from inferd.errors import Failure, StatusFailure
+from inferd.errors import Failure, StatusFailure, UpstreamUnreachable
 from inferd.ratelimit import QueueFull, RateLimit
 from inferd.schema.inference import Call
-from inferd.upstream.client import Broken, Client, HostUnknown, Refused, Request, Response, Trouble
+from inferd.standing import Standings
+from inferd.upstream.client import Broken, Client, HostUnknown, Refused, Request, Response, Trouble, Unreachable
 
 ATTEMPTS = 3
 FIRST_DELAY = 1.0
@@ -91,8 +92,11 @@ class Stream:
 class Sender:
     """Sends errands through ``client``. Times in seconds, ``max_response`` in bytes."""
 
-    def __init__(self, client: Client, *, stream_idle_timeout: float, max_response: int) -> None:
+    def __init__(
+        self, client: Client, standings: Standings, *, stream_idle_timeout: float, max_response: int
+    ) -> None:
         self.client = client
+        self.standings = standings
         self._idle = stream_idle_timeout
         self._max_response = max_response
 
@@ -103,11 +107,13 @@ class Sender:
             async with asyncio.timeout_at(call.deadline.at):
                 response = await self._accepted(errand)
                 try:
-                    return Answer(response.headers, await self._body(response, errand))
+                    answer = Answer(response.headers, await self._body(response, errand))
                 finally:
                     response.close()
         except TimeoutError:
             raise call.deadline.failure(call.inference_id) from None
+        self.standings.well(call.inference_id)
+        return answer
 
     @asynccontextmanager
     async def stream(self, errand: Errand) -> AsyncIterator[Stream]:
@@ -118,6 +124,7 @@ class Sender:
                 response = await self._accepted(errand)
         except TimeoutError:
             raise call.deadline.failure(call.inference_id) from None
+        self.standings.well(call.inference_id)
         try:
             yield Stream(response, errand, self._idle)
             await _drain(response)
@@ -132,6 +139,7 @@ class Sender:
             delay = _delay(attempt, refusal.failure)
             last = attempt == errand.attempts or not refusal.again
             if last or asyncio.get_running_loop().time() + delay >= errand.call.deadline.at:
+                self.standings.ill(errand.call.inference_id, refusal.failure)
                 raise refusal.failure
             await asyncio.sleep(delay)
         raise AssertionError("the last attempt returns or raises")  # pragma: no cover
@@ -142,9 +150,7 @@ class Sender:
         try:
             await errand.limit.acquire()
         except QueueFull as full:
-            raise StatusFailure(
-                f"Failed to send {errand.what} request. Cause: {full.reason}", full.status, headers=full.headers
-            ) from None
+            raise StatusFailure(_reason(errand, full.reason), full.status, headers=full.headers) from None
         sent = clock()
         trace.queued += sent - queued
         trace.attempts += 1
@@ -207,9 +213,15 @@ def _delay(attempt: int, failure: Failure) -> float:
 
 def _told(errand: Errand, trouble: Trouble) -> Failure:
     if isinstance(trouble, HostUnknown):
-        return StatusFailure(f"Invalid host [{errand.request.url}], please check that the URL is correct.", 400)
+        return UpstreamUnreachable(f"Invalid host [{errand.request.url}], please check that the URL is correct.", 400)
+    if isinstance(trouble, Unreachable):
+        return UpstreamUnreachable(_reason(errand, str(trouble)), 502)
     return _failure(errand, str(trouble), 400 if isinstance(trouble, Refused) else 502)
 
 
 def _failure(errand: Errand, cause: str, status: int) -> StatusFailure:
-    return StatusFailure(f"Failed to send {errand.what} request. Cause: {cause}", status)
+    return StatusFailure(_reason(errand, cause), status)
+
+
+def _reason(errand: Errand, cause: str) -> str:
+    return f"Failed to send {errand.what} request. Cause: {cause}"
