@@ -41,6 +41,11 @@ class Bucket(AsyncLimiter):
         return max(0.0, self.level - self.spare)
 
     @property
+    def free(self) -> float:
+        """Places that could be given at once."""
+        return self.size - self.used
+
+    @property
     def level(self) -> float:
         """The parent's level at this moment, ``spare`` included."""
         self.has_capacity()
@@ -50,15 +55,14 @@ class Bucket(AsyncLimiter):
         """Seconds until ``places`` more could have been given, 0.0 if that is now."""
         return max(0.0, self.level + places - self.max_rate) / self.rate
 
-    def fill(self, places: float) -> float:
-        """Count ``places`` more as used, as many as fit; those that do not are returned."""
-        level = self.level + places
-        self._level = min(level, self.max_rate)
-        return level - self._level
+    def fill(self, places: float) -> None:
+        """Count ``places`` more as used, as many as fit."""
+        self._level = min(self.level + places, self.max_rate)
 
     def settle(self) -> None:
         """Nobody waits, so no lateness is owed to anybody."""
-        self._level = max(self._level, self.spare)
+        if self._level < self.spare:
+            self._level = self.spare
 
     def abandon(self) -> None:
         """Let the one who waits here go at once, whatever the level: this bucket counts no more."""

@@ -24,21 +24,24 @@ class RateLimit:
     """The limit of one inference id: places for upstream requests, given at its rate in the order they were asked for.
 
     Take it from ``RateLimits.of`` once for each request from a client, and keep it while that request runs.
+    ``given`` counts the places given since the start.
     """
 
     def __init__(
         self, inference_id: str, requests_per_minute: int, *, burst: int = 0, queue_capacity: int = 2000
     ) -> None:
         self.inference_id = inference_id
+        self.given = 0
         self._queue_capacity = queue_capacity
         self._bucket = Bucket(requests_per_minute, burst)
-        self._aside: Bucket | None = None
+        self._higher: Bucket | None = None
+        self._charged = 0
         self._queue: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._deletions = 0
         self._promised = 0.0
 
     def __repr__(self) -> str:
-        free = int(self._bucket.size - self._bucket.used)
+        free = int(self._bucket.free)
         return f"{self.inference_id}: {self.requests_per_minute}/min, {self.waiting} waiting, {free} free"
 
     @property
@@ -67,6 +70,7 @@ class RateLimit:
         if bucket.spare:
             bucket.settle()
         await bucket.acquire()
+        self.given += 1
 
     def change(
         self, requests_per_minute: int | None = None, *, burst: int | None = None, queue_capacity: int | None = None
@@ -109,6 +113,7 @@ class RateLimit:
                 bucket = self._bucket
                 await bucket.acquire()
                 if bucket is self._bucket:
+                    self.given += 1
                     return
             raise EndpointNotFound.of(self.inference_id)
         finally:
@@ -122,20 +127,30 @@ class RateLimit:
             head.set_result(None)
 
     def _replace_bucket(self, requests_per_minute: int, burst: int) -> None:
-        """Go on with another bucket in which as much is used as in this one.
-
-        What does not fit into a smaller one is kept aside, leaks away within a minute, and fills the room that a later
-        rise makes: else lowering and raising the rate again would empty the bucket.
-        """
         old, self._bucket = self._bucket, Bucket(requests_per_minute, burst)
-        aside = self._aside.used if self._aside else 0.0
-        returned = min(aside, max(0.0, self._bucket.size - old.size))
-        aside += self._bucket.fill(old.used + returned) - returned
-        self._aside = Bucket(math.ceil(aside)) if aside > 0 else None
-        if self._aside:
-            self._aside.fill(aside)
+        self._bucket.fill(self._carry(old, self._bucket))
         self._promised = 0.0
         old.abandon()
+
+    def _carry(self, old: Bucket, new: Bucket) -> float:
+        """How many places count as used in the bucket that follows ``old``.
+
+        Those used in the old one, as many as fit. If that were all, lowering and raising the rate again would empty
+        the bucket; so a copy of the larger one is kept, leaks on and is charged for whatever is given meanwhile, and
+        until it is empty a rise gives no place that it would not have had.
+        """
+        used, higher = old.used, self._higher
+        if higher is None:
+            if new.size < old.size:
+                self._higher = Bucket(old.requests_per_minute, old.burst)
+                self._higher.fill(used)
+        else:
+            higher.fill(self.given - self._charged)
+            used = max(used, min(new.size, higher.size) - higher.free)
+            if new.size >= higher.size or not higher.used:
+                self._higher = None
+        self._charged = self.given
+        return used
 
     def _retry_after(self) -> int:
         """Whole seconds, rounded up, after which the one turned away now is likely to find a place in the queue.

@@ -1,0 +1,119 @@
+"""The bucket: as large and as fast as asked for, true about its level, and no more forgetful than its timer is late."""
+
+import asyncio
+
+import pytest
+from aiolimiter import AsyncLimiter
+
+from inferd.ratelimit.bucket import Bucket
+from tests.unit.virtual_time import run
+
+LONG_MAX = 2**63 - 1
+
+
+@pytest.mark.parametrize("requests_per_minute", [1, 60, 3000, LONG_MAX])
+async def test_without_burst_it_is_the_limiter_of_the_contract(requests_per_minute: int) -> None:
+    bucket = Bucket(requests_per_minute)
+    assert (bucket.max_rate, bucket.time_period) == (float(requests_per_minute), 60)
+    assert bucket.spare == 0
+
+
+@pytest.mark.parametrize(
+    ("requests_per_minute", "burst", "size", "spare"),
+    [(60, 1, 1, 0.02), (6_000, 1, 1, 2), (60_000, 5, 5, 16), (600, 100, 100, 0), (60, 100, 60, 0)],
+)
+def test_a_burst_makes_it_smaller_but_for_the_spare(
+    requests_per_minute: int, burst: int, size: int, spare: float
+) -> None:
+    async def scenario() -> None:
+        bucket = Bucket(requests_per_minute, burst)
+        assert bucket.size == size
+        assert bucket.spare == pytest.approx(spare)
+        assert bucket.max_rate / bucket.time_period == pytest.approx(requests_per_minute / 60)
+        assert bucket.has_capacity(size)
+        assert not bucket.has_capacity(size + 0.001)
+
+    run(scenario())
+
+
+def test_it_knows_how_much_is_used_and_how_long_to_wait() -> None:
+    async def scenario() -> None:
+        bucket = Bucket(60)
+        assert (bucket.used, bucket.wait(60)) == (0, 0)
+        await bucket.acquire(50)
+        assert bucket.used == pytest.approx(50)
+        await asyncio.sleep(10)
+        assert bucket.used == pytest.approx(40)
+        assert bucket.wait(20) == 0
+        assert bucket.wait(21) == pytest.approx(1)
+        assert bucket.wait(1_000) == pytest.approx(980)
+
+    run(scenario())
+
+
+def test_filling_stops_at_the_brim() -> None:
+    async def scenario() -> None:
+        bucket = Bucket(60)
+        bucket.fill(45)
+        assert [bucket.used, bucket.free] == pytest.approx([45, 15])
+        bucket.fill(20)
+        assert [bucket.used, bucket.free] == pytest.approx([60, 0], abs=1e-6)
+
+    run(scenario())
+
+
+def test_lateness_is_kept_for_those_who_wait_and_forgotten_when_nobody_does() -> None:
+    async def scenario() -> None:
+        bucket = Bucket(6_000, burst=1)
+        await bucket.acquire()
+        await asyncio.sleep(0.025)
+        assert bucket.wait(2) == 0
+        bucket.settle()
+        assert bucket.wait(2) == pytest.approx(0.01)
+        await asyncio.sleep(10)
+        assert bucket.wait(3) == 0, "two places were missed at most"
+        assert bucket.wait(4) > 0
+        assert bucket.used == 0
+
+    run(scenario())
+
+
+def test_settling_leaves_what_is_used_alone() -> None:
+    async def scenario() -> None:
+        bucket = Bucket(6_000, burst=5)
+        await bucket.acquire(3)
+        bucket.settle()
+        assert bucket.used == pytest.approx(3)
+
+    run(scenario())
+
+
+def test_abandoning_lets_the_one_who_waits_go() -> None:
+    async def scenario() -> None:
+        bucket = Bucket(1)
+        await bucket.acquire()
+        waiter = asyncio.create_task(bucket.acquire())
+        await asyncio.sleep(1)
+        assert not waiter.done()
+        before = asyncio.get_running_loop().time()
+        bucket.abandon()
+        await waiter
+        assert asyncio.get_running_loop().time() - before < 0.001
+
+    run(scenario())
+
+
+def test_the_limiter_still_keeps_its_level_where_we_look_for_it() -> None:
+    """``_level`` is private to aiolimiter: this fails on the release that renames it or gives it another meaning."""
+
+    async def scenario() -> None:
+        limiter = AsyncLimiter(60, 60)
+        await limiter.acquire(10)
+        assert limiter._level == 10
+        await asyncio.sleep(4)
+        assert limiter.has_capacity(54)
+        assert limiter._level == pytest.approx(6)
+        limiter._level = 60
+        assert not limiter.has_capacity(0.001)
+
+    run(scenario())

@@ -1,0 +1,92 @@
+"""The rate: never exceeded, and used to the full while somebody waits, however late the timers are."""
+
+import asyncio
+import time
+
+import pytest
+
+from inferd.ratelimit.bucket import LATENESS
+from inferd.ratelimit.limit import RateLimit
+from tests.unit.ratelimit.crowd import Crowd, most_above, now, rising
+from tests.unit.virtual_time import run
+
+
+def test_a_full_bucket_at_once_and_then_the_rate() -> None:
+    async def scenario() -> None:
+        crowd = Crowd(RateLimit("a", 60))
+        start = now()
+        crowd.come(180)
+        await asyncio.sleep(59.5)
+        assert len(crowd.times) == 119
+        await crowd.outcomes()
+        assert now() - start == pytest.approx(120, abs=0.001)
+
+    run(scenario())
+
+
+def test_a_burst_of_one_spaces_evenly_also_after_a_pause() -> None:
+    async def scenario() -> None:
+        crowd = Crowd(RateLimit("a", 6_000, burst=1))
+        crowd.come(10)
+        await asyncio.sleep(60)
+        crowd.come(10)
+        await crowd.outcomes()
+        gaps = [later - earlier for earlier, later in zip(crowd.times, crowd.times[1:], strict=False)]
+        assert min(gaps) == pytest.approx(0.01, abs=1e-6)
+        assert max(gaps[:9] + gaps[10:]) == pytest.approx(0.01, abs=1e-6)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("requests_per_minute", [60, 600, 3_000, 6_000, 60_000])
+@pytest.mark.parametrize("burst", [0, 1, 5])
+def test_late_timers_cost_no_throughput_and_give_no_excess(requests_per_minute: int, burst: int) -> None:
+    """Timers fire up to 7 ms late here, several times what a real loop does."""
+
+    async def scenario() -> None:
+        per_second = requests_per_minute / 60
+        size = min(burst, requests_per_minute) if burst else requests_per_minute
+        limit = RateLimit("a", requests_per_minute, burst=burst, queue_capacity=0)
+        crowd = Crowd(limit)
+        start = now()
+        crowd.come(size + min(int(per_second * 60), 6_000))
+        await crowd.outcomes()
+        spent = now() - start
+        assert len(crowd.times) - size >= 0.99 * per_second * (spent - 0.007)
+        allowed = size if burst == 0 else max(size, 1 + per_second * LATENESS)
+        assert most_above(crowd.times, per_second) <= allowed + 0.001
+        assert rising(crowd.served)
+
+    run(scenario(), grain=0.007)
+
+
+@pytest.mark.parametrize("requests_per_minute", [1, 2**63 - 1])
+def test_the_slowest_and_the_fastest_rate(requests_per_minute: int) -> None:
+    async def scenario() -> float:
+        crowd = Crowd(RateLimit("a", requests_per_minute))
+        start = now()
+        crowd.come(3)
+        await crowd.outcomes()
+        return now() - start
+
+    assert run(scenario()) == pytest.approx(120 if requests_per_minute == 1 else 0, abs=0.001)
+
+
+async def test_real_timers_keep_the_rate() -> None:
+    crowd = Crowd(RateLimit("a", 60_000, burst=1))
+    start = time.perf_counter()
+    crowd.come(400)
+    await crowd.outcomes()
+    assert 0.37 <= time.perf_counter() - start <= 0.6
+    assert rising(crowd.served)
+
+
+async def test_real_waiters_are_freed_by_a_new_rate() -> None:
+    crowd = Crowd(RateLimit("a", 1))
+    crowd.come(100)
+    await asyncio.sleep(0.05)
+    assert len(crowd.served) == 1
+    start = time.perf_counter()
+    crowd.limit.change(6_000)
+    await crowd.outcomes()
+    assert time.perf_counter() - start < 1
