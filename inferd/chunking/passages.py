@@ -1,20 +1,11 @@
-"""From a text and settings to passages: offsets in UTF-16 code units and the exact text between them."""
-
-from collections.abc import Iterable
+"""From a text and settings to passages, by whichever strategy the settings name."""
 
 import icu
-import msgspec
 
-from inferd.chunking.strategies import Offsets, by_sentences, by_separators, by_words, whole
+from inferd.chunking.chunk import Chunk, Offsets, slices
+from inferd.chunking.separators import Watch, unwatched
+from inferd.chunking.strategies import by_sentences, by_separators, by_words, whole
 from inferd.schema.chunking import ChunkingSettings, RecursiveSettings, SentenceSettings, WordSettings
-
-
-class Chunk(msgspec.Struct, frozen=True):
-    """One passage: ``text`` is what lies from ``start`` up to ``end``, in UTF-16 code units of the whole text."""
-
-    start: int
-    end: int
-    text: str
 
 
 def chunk(text: str, settings: ChunkingSettings) -> list[Chunk]:
@@ -22,11 +13,11 @@ def chunk(text: str, settings: ChunkingSettings) -> list[Chunk]:
     return slices(text, offsets(text, settings))
 
 
-def offsets(text: str, settings: ChunkingSettings) -> list[Offsets]:
+def offsets(text: str, settings: ChunkingSettings, watch: Watch = unwatched) -> list[Offsets]:
     """Where the passages of ``text`` begin and end, in UTF-16 code units, end exclusive, in order.
 
-    A megabyte takes about 0.2 s. Single calls into ICU may hold the interpreter for 150 ms per million characters.
-    IllegalArgument for a separator that is no regular expression or reads too much.
+    Single calls into ICU keep the interpreter to themselves, up to 150 ns a character: ``worker`` says which texts
+    another process should cut. IllegalArgument for a separator that is no regular expression or reads too much.
     """
     units = icu.UnicodeString(text)
     match settings:
@@ -35,16 +26,6 @@ def offsets(text: str, settings: ChunkingSettings) -> list[Offsets]:
         case WordSettings():
             return by_words(units, settings.max_chunk_size, settings.overlap)
         case RecursiveSettings():
-            return by_separators(units, settings.max_chunk_size, settings.separators)
+            return by_separators(units, settings.max_chunk_size, settings.separators, watch)
         case _:
             return whole(units)
-
-
-def slices(text: str, found: Iterable[Offsets]) -> list[Chunk]:
-    """The passages of ``text`` at the offsets ``found``."""
-    if text.isascii() or max(text) < "\U00010000":
-        return [Chunk(start, end, text[start:end]) for start, end in found]
-    units = text.encode("utf-16-le", "surrogatepass")
-    return [
-        Chunk(start, end, units[2 * start : 2 * end].decode("utf-16-le", "surrogatepass")) for start, end in found
-    ]

@@ -49,6 +49,11 @@ def parse(value: object, limit: int = DEFAULT_LIMIT) -> ChunkingSettings:
     return parsed
 
 
+def read_limit_exceeded(pattern: str) -> IllegalArgument:
+    """The failure for a search that took too many steps, in Elasticsearch's words."""
+    return IllegalArgument(f"Chunk separator regex [{pattern}] has exceeded the character read limit")
+
+
 class _Reader:
     """Takes settings out of one object and collects what is wrong; whatever is wrong reads as None."""
 

@@ -6,10 +6,9 @@ There is always at least one passage, for an empty text ``(0, 0)``.
 
 import icu
 
-from inferd.chunking.separators import Separators
+from inferd.chunking.chunk import Offsets
+from inferd.chunking.separators import Separators, Watch, unwatched
 from inferd.chunking.words import count, sentences, skip, words_of
-
-Offsets = tuple[int, int]
 
 MOST_SHARED = 20  # words that a cut sentence, or an overlapping one, repeats at most
 
@@ -39,14 +38,17 @@ def by_sentences(text: icu.UnicodeString, size: int, overlap: int) -> list[Offse
     return packer.finish()
 
 
-def by_separators(text: icu.UnicodeString, size: int, separators: tuple[str, ...]) -> list[Offsets]:
+def by_separators(
+    text: icu.UnicodeString, size: int, separators: tuple[str, ...], watch: Watch = unwatched
+) -> list[Offsets]:
     """Stretches cut before the matches of ``separators``, each one tried where those before were not enough.
 
     Neighbours are joined while they have at most ``size`` words together; where no separator is left, sentences
-    decide (RecursiveChunker). IllegalArgument for a separator that is no regular expression or reads too much.
+    decide (RecursiveChunker). IllegalArgument for a separator that is no regular expression or reads too much;
+    ``watch`` is told of each search, see ``Separators``.
     """
     words = words_of(text)
-    cutter = Separators(text, separators)
+    cutter = Separators(text, separators, watch)
     passages: list[Offsets] = []
     # A stack, last stretch on top, instead of recursion: separators may be many more than Python's frames.
     waiting = [(0, len(text), count(words, 0, len(text)), 0)]
@@ -57,7 +59,9 @@ def by_separators(text: icu.UnicodeString, size: int, separators: tuple[str, ...
         elif depth == len(separators):
             passages += [(start + a, start + b) for a, b in by_sentences(text[start:end], size, 0)]
         else:
-            counted = [(a, b, count(words, a, b)) for a, b in cutter.cut(depth, start, end)]
+            pieces = cutter.cut(depth, start, end)
+            # Where nothing matched there is nothing to count again, which is most of the work.
+            counted = [(a, b, count(words, a, b)) for a, b in pieces] if len(pieces) > 1 else [(start, end, found)]
             waiting += [(*piece, depth + 1) for piece in reversed(_joined(counted, size))]
     return passages
 
