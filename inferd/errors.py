@@ -105,14 +105,14 @@ class UpstreamRefusal(StatusFailure):
         reason: str,
         status: int,
         *,
-        kind: str = "UnifiedChatCompletionErrorResponse",
+        kind: str | None = None,
         code: str | None = None,
         param: str | None = None,
         upstream_status: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(reason, status, headers=headers)
-        self.kind = kind
+        self.kind = kind or "UnifiedChatCompletionErrorResponse"
         self.code = code
         self.param = param
         self.upstream_status = upstream_status

@@ -25,7 +25,8 @@ COMMAND = (sys.executable, "-P", "-m", "inferd.chunking.worker")
 MOST_HERE = 50_000
 # Up to this many code units no search takes above 10 ms, whatever the pattern is.
 MOST_UNWATCHED = 3_000
-_LONG_PATTERN = 200
+# Up to this many characters a pattern is compiled in 10 ms, whatever it is.
+MOST_PATTERN = 200
 
 # The work of these parts of a pattern is not reported by ICU, so the step limit cannot bound it: possessive and atomic
 # groups and look-around throw away what they saved, a back reference compares without saving.
@@ -54,13 +55,15 @@ def is_needed(texts: Sequence[str], settings: ChunkingSettings) -> bool:
     """Whether cutting ``texts`` here, in any thread, could hold up the others by more than some milliseconds."""
     if sum(map(len, texts)) > MOST_HERE:
         return True
-    if not isinstance(settings, RecursiveSettings) or max(map(len, texts), default=0) <= MOST_UNWATCHED:
+    if not isinstance(settings, RecursiveSettings):
         return False
-    return not all(map(_is_tame, settings.separators))
+    if max(map(len, texts), default=0) > MOST_UNWATCHED and not all(map(_is_reported, settings.separators)):
+        return True
+    return max(map(len, settings.separators), default=0) > MOST_PATTERN
 
 
 def job(texts: Sequence[str], settings: ChunkingSettings) -> bytes:
-    """What the process is to be given on standard input, to its end."""
+    """What the process is to be given on standard input, to its end; ``settings`` as they came in JSON."""
     # Bytes, because a text may hold a lone surrogate, which no encoder of strings lets pass.
     return msgspec.msgpack.encode(_Job(settings, [encoded(text, "utf-8") for text in texts]))
 
@@ -112,11 +115,11 @@ def _watch(number: int, units: int) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
-def _is_tame(pattern: str) -> bool:
-    """Whether all work a search for ``pattern`` does is reported, step by step, or in proportion to the text."""
+def _is_reported(pattern: str) -> bool:
+    """Whether ICU reports all work of a search for ``pattern`` that is not in proportion to the text."""
     if pattern in MARKDOWN or pattern in PLAINTEXT:
         return True
-    return len(pattern) <= _LONG_PATTERN and not (_UNREPORTED.search(pattern) and _REPEATING.search(pattern))
+    return not (_UNREPORTED.search(pattern) and _REPEATING.search(pattern))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -54,7 +55,7 @@ def exchange(
     target: Target, method: str, path: str, *, body: Body | None = None, query: Mapping[str, str] | None = None
 ) -> Reply:
     """Sends one request and gives its answer; ServerRefused, Unreachable or Misuse otherwise."""
-    return asyncio.run(_exchange(target, method, path, None if body is None else _encoded(body), query or {}))
+    return _run(_exchange(target, method, path, None if body is None else _encoded(body), query or {}))
 
 
 def listen(target: Target, path: str, body: Body, take: Callable[[str], None]) -> None:
@@ -62,7 +63,7 @@ def listen(target: Target, path: str, body: Body, take: Callable[[str], None]) -
 
     Raises as ``exchange`` does, StreamCut for an end without ``[DONE]``, and whatever ``take`` raises.
     """
-    asyncio.run(_listen(target, path, _encoded(body), take))
+    _run(_listen(target, path, _encoded(body), take))
 
 
 async def _exchange(target: Target, method: str, path: str, body: bytes | None, query: Mapping[str, str]) -> Reply:
@@ -89,6 +90,23 @@ async def _listen(target: Target, path: str, body: bytes, take: Callable[[str], 
                 if data is None:
                     return
                 take(data)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs ``work``; Ctrl-C ends it as a KeyboardInterrupt, with its connections closed."""
+
+    async def interruptible() -> T:
+        # asyncio.run's own way is a plain signal handler: a Ctrl-C just before the loop goes to sleep would be seen
+        # only when the server says something. The loop's handlers wake it.
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(interruptible())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def _session(target: Target) -> aiohttp.ClientSession:

@@ -7,6 +7,10 @@ from collections import OrderedDict
 from inferd.errors import EndpointNotFound, StatusFailure
 from inferd.ratelimit.bucket import Bucket
 
+# Longest Retry-After, seconds. The slowest rate, one a minute, frees a place by then; and of those who wait now most
+# have given up (requests wait 30 s by default, 120 s for chat), so no promise about them reaches further.
+LONGEST_PROMISE = 60.0
+
 
 class QueueFull(StatusFailure):
     """The queue of an endpoint holds no more: 429, with the ``Retry-After`` (whole seconds) it was made with."""
@@ -24,7 +28,7 @@ class RateLimit:
     """The limit of one inference id: places for upstream requests, given at its rate in the order they were asked for.
 
     Take it from ``RateLimits.of`` once for each request from a client, and keep it while that request runs.
-    ``given`` counts the places given since the start.
+    ``given`` counts the places given since it was made.
     """
 
     def __init__(
@@ -156,10 +160,10 @@ class RateLimit:
         """Whole seconds, rounded up, after which the one turned away now is likely to find a place in the queue.
 
         A place in the queue comes free whenever its head is served. That place is promised to one only: the second
-        one turned away is told of the second place, and so on up to the last of those who wait now.
+        one turned away is told of the second place, and so on up to the last of those who wait now, or to a minute.
         """
         bucket, now = self._bucket, asyncio.get_running_loop().time()
         first = now + bucket.wait(self.waiting - self._queue_capacity + 1)
-        last = now + bucket.wait(self.waiting)
+        last = now + min(bucket.wait(self.waiting), LONGEST_PROMISE)
         self._promised = min(max(first, self._promised + 1 / bucket.rate), last)
         return max(1, math.ceil(self._promised - now))

@@ -32,12 +32,16 @@ class Trace(msgspec.Struct):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What a service needs besides the request: the endpoint as it was when the request began, and its time."""
+    """What a service needs besides the request: the endpoint as it was when the request began, and its time.
+
+    ``attempts`` bounds the attempts upstream, None leaves it to the service.
+    """
 
     endpoint: Endpoint
     secrets: Secrets
     deadline: Deadline
     trace: Trace
+    attempts: int | None = None
 
     @property
     def inference_id(self) -> str:

@@ -33,7 +33,7 @@ class Tools(msgspec.Struct):
 
 
 class SettingInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One setting as ``GET _inference/_services`` describes it (Elasticsearch's SettingsConfiguration), in its key order."""
+    """One setting as ``GET _inference/_services`` describes it, in the key order of SettingsConfiguration."""
 
     default_value: Any = None
     description: str

@@ -8,7 +8,7 @@ import msgspec
 
 from inferd.simulator.answers import FINGERPRINT, Answer, document
 from inferd.simulator.bodies import read, wrong
-from inferd.simulator.faults import Memory, named
+from inferd.simulator.faults import Memory, named, parts
 from inferd.simulator.vectors import MAX_DIMENSIONS, embed, floats
 
 MAX_INPUTS = 2048
@@ -84,9 +84,8 @@ def _words(ids: Any) -> str:
 def _dimensions(request: EmbeddingsRequest) -> int:
     if request.dimensions is not None and request.model.startswith("text-embedding-ada-002"):
         raise wrong("This model does not support specifying dimensions.", "dimensions")
-    name = request.model.replace("+", " ").split()[0]
-    default = _DIMENSIONS.get(name, _DEFAULT_DIMENSIONS)
-    return request.dimensions or default
+    native = [_DIMENSIONS[part] for part in parts(request.model) if part in _DIMENSIONS]
+    return request.dimensions or (native or [_DEFAULT_DIMENSIONS])[0]
 
 
 def _item(index: int, vector: bytes, base64: bool) -> dict[str, Any]:

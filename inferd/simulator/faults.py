@@ -170,10 +170,15 @@ class Memory:
         return True
 
 
+def parts(model: str) -> list[str]:
+    """The parts of a name that ``+`` or spaces join."""
+    return model.replace("+", " ").split()
+
+
 def named(model: str, memory: Memory) -> Fault:
     """The faults that ``model`` asks for, joined; Refused 404 for a ``sim-`` name that is none."""
     fault = HEALTHY
-    for part in model.replace("+", " ").split():
+    for part in parts(model):
         if part.startswith("sim-"):
             fault = _joined(fault, _find(part, model, memory))
     return fault

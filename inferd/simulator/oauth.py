@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, unquote_plus
 
 from inferd.simulator.answers import Answer, Refused, document
-from inferd.simulator.faults import Memory, named
+from inferd.simulator.faults import Memory, named, parts
 
 LIFETIME = 3600
 SHORT_LIFETIME = 1
@@ -54,7 +54,7 @@ def answer(body: bytes, authorization: str, tokens: Tokens, memory: Memory) -> A
         raise Refused(_problem(401, "invalid_client", "The client's credentials are missing or wrong."))
     if form.get("grant_type") != "client_credentials":
         raise Refused(_problem(400, "unsupported_grant_type", "The grant_type must be client_credentials."))
-    scopes = form.get("scope", "").replace("+", " ").split()
+    scopes = parts(form.get("scope", ""))
     fault = named(" ".join(scope for scope in scopes if scope not in _OWN_SCOPES), memory)
     fault.check(secret)
     lifetime = SHORT_LIFETIME if "sim-short" in scopes else LIFETIME

@@ -100,6 +100,10 @@ class Simulator:
         return self._origin
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A client may have been let in by the system just before the listening ended.
+        if self._server is None:
+            writer.transport.abort()
+            return
         connection = Connection(reader, writer, self._state, self._counters, self._limits, self._pace)
         task = asyncio.create_task(connection.run())
         self._connections.add(task)

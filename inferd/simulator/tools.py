@@ -99,7 +99,8 @@ def _sample(schema: Any, text: str, depth: int) -> Any:
     """A value that fits the simple parts of ``schema``: ``enum``, ``type`` and ``properties``."""
     if not isinstance(schema, dict) or depth > _MAX_DEPTH:
         return text
-    if isinstance(options := schema.get("enum"), list) and options:
+    # Only a plain option: one that nests as deep as the request could not be encoded again.
+    if isinstance(options := schema.get("enum"), list) and options and isinstance(options[0], str | int | float):
         return options[0]
     kind = schema.get("type", "object" if depth == 0 else "string")
     if kind == "object":

@@ -30,7 +30,7 @@ _POOL = _pool()
 
 
 def _feature(name: str, dimensions: int) -> int:
-    start = _LANE * (crc32(name.encode("utf-8", "surrogatepass")) % _OFFSETS)
+    start = _LANE * (crc32(name.encode()) % _OFFSETS)
     return int.from_bytes(_POOL[start : start + _LANE * dimensions], "little")
 
 
@@ -38,15 +38,13 @@ def _feature(name: str, dimensions: int) -> int:
 def _word(word: str, dimensions: int) -> tuple[int, int]:
     """The sum of a word's features and how many they are.
 
-    Long words mean more than short ones; the three-letter parts bring "embedding" near "embeddings".
+    The three-letter parts bring "embedding" near "embeddings", and give long words more weight than short ones.
     """
-    weight = min(len(word), 6)
     parts = [f"<{word}>"[start : start + 3] for start in range(len(word))]
-    total = weight * _feature(word, dimensions) + sum(_feature(part, dimensions) for part in parts)
-    return total, weight + len(parts)
+    return 2 * _feature(word, dimensions) + sum(_feature(part, dimensions) for part in parts), 2 + len(parts)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def embed(text: str, dimensions: int) -> bytes:
     """The unit vector of ``text``: ``dimensions`` (1 to MAX_DIMENSIONS) little-endian 32-bit floats.
 

@@ -1,0 +1,191 @@
+"""The openai service: OpenAI itself and every server that speaks as it does (vLLM, llama.cpp, Ollama …)."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from inferd.chunking.settings import parse as parse_chunking_settings
+from inferd.errors import Document, StatusFailure, ValidationFailed
+from inferd.schema.chat_completion import ChatCompletionRequest, Chunk
+from inferd.schema.chunking import ChunkingSettings
+from inferd.schema.endpoint import EMBEDDING_TASKS, Endpoint, Secrets, TaskType
+from inferd.schema.inference import Call, Embeddings, InferenceRequest, Results
+from inferd.services import SettingInfo, Tools
+from inferd.services.fields import Fields, object_in, refuse_unknown
+from inferd.services.openai import chat_completion, completion
+from inferd.services.openai.embeddings import EmbeddingsTask
+from inferd.services.openai.errands import errand, settings_of, task_settings_of
+from inferd.services.openai.info import settings_info
+from inferd.services.openai.settings import (
+    SCOPE,
+    OpenAISettings,
+    OpenAITaskSettings,
+    parse_secrets,
+    parse_service_settings,
+    parse_task_settings,
+    update_secrets,
+    update_service_settings,
+)
+from inferd.upstream.sender import Errand
+
+
+class OpenAIService:
+    """See InferenceService."""
+
+    name = "openai"
+    label = "OpenAI"
+    task_types = frozenset(
+        {TaskType.TEXT_EMBEDDING, TaskType.COMPLETION, TaskType.CHAT_COMPLETION, TaskType.EMBEDDING}
+    )
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._embeddings = EmbeddingsTask(self._answer)
+
+    def parse_endpoint(self, inference_id: str, task_type: TaskType, body: Document) -> tuple[Endpoint, Secrets]:
+        """See InferenceService; the checks come in Elasticsearch's order (OpenAiService.parseRequestConfig)."""
+        given = object_in(body, "service_settings")
+        if given is None:
+            raise StatusFailure("Missing required field [service_settings]")
+        task_given = object_in(body, "task_settings")
+        chunking = self._chunking(body) if task_type in EMBEDDING_TASKS else None
+        if task_type not in self.task_types:
+            raise StatusFailure(f"The [{self.name}] service does not support task type [{task_type}]")
+        fields = Fields(_with_legacy_model(given, task_given), SCOPE)
+        secret_fields = fields.split("api_key", "client_secret")
+        settings = parse_service_settings(fields, task_type, self._tools.policy.check_url)
+        task_settings = parse_task_settings(task_given)
+        secrets = parse_secrets(secret_fields, oauth2=settings.client_id is not None)
+        refuse_unknown(self.name, body, fields.leftover)
+        endpoint = Endpoint(
+            inference_id=inference_id,
+            task_type=task_type,
+            service=self.name,
+            service_settings=settings,
+            task_settings=task_settings,
+            chunking_settings=chunking,
+        )
+        return endpoint, secrets
+
+    def update_endpoint(self, endpoint: Endpoint, secrets: Secrets, changes: Document) -> tuple[Endpoint, Secrets]:
+        """See InferenceService; settings merge, chunking settings are replaced (TransportUpdateInferenceModelAction)."""
+        fields = Fields(object_in(changes, "service_settings") or {}, SCOPE)
+        task_given = object_in(changes, "task_settings")
+        chunking = endpoint.chunking_settings
+        if endpoint.task_type in EMBEDDING_TASKS and changes.get("chunking_settings"):
+            chunking = self._chunking(changes)
+        secret_fields = fields.split("api_key", "client_secret")
+        old, old_task = _settings_in(endpoint)
+        settings = update_service_settings(old, fields, self._tools.policy.check_url)
+        task_settings = old_task.overridden(parse_task_settings(task_given))
+        secrets = update_secrets(secrets, secret_fields)
+        refuse_unknown(self.name, changes if endpoint.task_type not in EMBEDDING_TASKS else {}, fields.leftover)
+        updated = msgspec.structs.replace(
+            endpoint, service_settings=settings, task_settings=task_settings, chunking_settings=chunking
+        )
+        return updated, secrets
+
+    def restore_endpoint(self, document: Document, secrets: Secrets) -> Endpoint:
+        """See InferenceService."""
+        return Endpoint(
+            inference_id=document["inference_id"],
+            task_type=TaskType(document["task_type"]),
+            service=self.name,
+            service_settings=msgspec.convert(document["service_settings"], OpenAISettings),
+            task_settings=msgspec.convert(document.get("task_settings", {}), OpenAITaskSettings),
+            chunking_settings=msgspec.convert(document.get("chunking_settings"), ChunkingSettings | None),
+        )
+
+    def with_embedding_size(self, endpoint: Endpoint, size: int) -> Endpoint:
+        """See InferenceService; ``similarity`` is filled in too (OpenAiService.updateModelWithEmbeddingDetails)."""
+        settings, _ = _settings_in(endpoint)
+        if settings.dimensions_set_by_user and settings.dimensions != size:
+            raise StatusFailure(
+                f"The retrieved embeddings size [{size}] does not match the size specified in the settings "
+                f"[{settings.dimensions}]. Please recreate the [{endpoint.inference_id}] configuration "
+                "with the correct dimensions"
+            )
+        settings = msgspec.structs.replace(
+            settings, dimensions=size, similarity=settings.similarity or "dot_product"
+        )
+        return msgspec.structs.replace(endpoint, service_settings=settings)
+
+    async def infer(self, call: Call, request: InferenceRequest) -> Results:
+        """See InferenceService."""
+        call = _with_task_settings(call, request)
+        user = task_settings_of(call).user
+        if call.endpoint.task_type is TaskType.COMPLETION:
+            body = completion.body(settings_of(call), request.input, user, stream=False)
+            return completion.results(call, await self._answer(call, body))
+        _refuse_input_type(call, request)
+        return Embeddings(await self._embeddings.vectors(call, request.input, user))
+
+    @asynccontextmanager
+    async def stream_completion(
+        self, call: Call, request: InferenceRequest
+    ) -> AsyncIterator[AsyncIterator[Sequence[str]]]:
+        """See InferenceService."""
+        call = _with_task_settings(call, request)
+        body = completion.body(settings_of(call), request.input, task_settings_of(call).user, stream=True)
+        async with self._tools.sender.stream(await self._errand(call, body)) as stream:
+            reader = completion.TextReader(call, stream)
+            await reader.start()
+            yield reader
+
+    @asynccontextmanager
+    async def chat_completion(
+        self, call: Call, request: ChatCompletionRequest
+    ) -> AsyncIterator[AsyncIterator[Sequence[Chunk]]]:
+        """See InferenceService."""
+        body = chat_completion.body(settings_of(call), request, task_settings_of(call).user)
+        async with self._tools.sender.stream(await self._errand(call, body)) as stream:
+            reader = chat_completion.ChunkReader(call, stream)
+            await reader.start()
+            yield reader
+
+    def settings_info(self) -> Mapping[str, SettingInfo]:
+        """See InferenceService."""
+        return settings_info()
+
+    async def _answer(self, call: Call, body: bytes) -> bytes:
+        answer = await self._tools.sender.answer(await self._errand(call, body))
+        return answer.body
+
+    async def _errand(self, call: Call, body: bytes) -> Errand:
+        return errand(self._tools, call, task_settings_of(call), f"Bearer {call.secrets['api_key']}", body)
+
+    def _chunking(self, body: Document) -> ChunkingSettings:
+        return parse_chunking_settings(
+            body.pop("chunking_settings", None), self._tools.config.chunking.max_chunk_size_limit
+        )
+
+
+def _settings_in(endpoint: Endpoint) -> tuple[OpenAISettings, OpenAITaskSettings]:
+    assert isinstance(endpoint.service_settings, OpenAISettings)
+    assert isinstance(endpoint.task_settings, OpenAITaskSettings)
+    return endpoint.service_settings, endpoint.task_settings
+
+
+def _with_task_settings(call: Call, request: InferenceRequest) -> Call:
+    if request.task_settings is None:
+        return call
+    merged = task_settings_of(call).overridden(parse_task_settings(request.task_settings))
+    return msgspec.structs.replace(call, endpoint=msgspec.structs.replace(call.endpoint, task_settings=merged))
+
+
+def _with_legacy_model(settings: Document, task_settings: Document | None) -> Document:
+    """Early clients sent the model among the task settings (OpenAiService.moveModelFromTaskToServiceSettings)."""
+    if "model_id" in settings or task_settings is None:
+        return settings
+    for name in ("model", "model_id"):
+        if name in task_settings:
+            return settings | {"model_id": task_settings.pop(name)}
+    return settings
+
+
+def _refuse_input_type(call: Call, request: InferenceRequest) -> None:
+    if request.input_type not in (None, "unspecified") and call.endpoint.task_type is TaskType.TEXT_EMBEDDING:
+        raise ValidationFailed(
+            [f"Invalid input_type [{request.input_type}]. The input_type option is not supported by this service"]
+        )

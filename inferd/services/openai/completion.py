@@ -1,0 +1,109 @@
+"""The ``completion`` task: one text as a chat of one message, its answer whole or as pieces of text."""
+
+import msgspec
+
+from inferd.errors import IllegalArgument, StatusFailure
+from inferd.schema.inference import Call, Completions
+from inferd.services.openai.events import EventReader
+from inferd.services.openai.settings import OpenAISettings
+
+
+class _Message(msgspec.Struct, frozen=True):
+    content: str
+    role: str = "user"
+
+
+class StreamOptions(msgspec.Struct, frozen=True):
+    """Asks for the tokens used, in a chunk of their own at the end."""
+
+    include_usage: bool = True
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True):
+    """Members in the order of OpenAiUnifiedChatCompletionRequestEntity."""
+
+    messages: list[_Message]
+    model: str
+    n: int = 1
+    stream: bool
+    stream_options: StreamOptions | msgspec.UnsetType = msgspec.UNSET
+    user: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class _AnswerMessage(msgspec.Struct, frozen=True):
+    content: str
+
+
+class _AnswerChoice(msgspec.Struct, frozen=True):
+    message: _AnswerMessage
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    choices: list[_AnswerChoice]
+    usage: _Usage | None = None
+
+
+class _Delta(msgspec.Struct, frozen=True):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct, frozen=True):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+_CHUNK = msgspec.json.Decoder(_Chunk)
+
+
+def body(settings: OpenAISettings, texts: list[str], user: str | None, *, stream: bool) -> bytes:
+    """The upstream's request body; IllegalArgument for more than one text (SingleInputSenderExecutableAction)."""
+    if len(texts) != 1:
+        raise IllegalArgument("OpenAI chat completions only accepts 1 input")
+    return msgspec.json.encode(
+        _Body(
+            messages=[_Message(texts[0])],
+            model=settings.model_id,
+            stream=stream,
+            stream_options=StreamOptions() if stream else msgspec.UNSET,
+            user=user or msgspec.UNSET,
+        )
+    )
+
+
+def results(call: Call, raw: bytes) -> Completions:
+    """The texts in a whole answer; StatusFailure 502 where it is none."""
+    try:
+        answer = _ANSWER.decode(raw)
+    except (ValueError, RecursionError) as problem:
+        told = problem if isinstance(problem, ValueError) else "nested too deeply"
+        raise StatusFailure(f"Failed to send OpenAI chat completions request. Cause: {told}", 502) from None
+    _count(call, answer.usage)
+    return Completions([choice.message.content for choice in answer.choices])
+
+
+class TextReader(EventReader[str]):
+    """Reads the pieces of text in a stream; null and empty ones, roles and usage give none."""
+
+    def items(self, data: bytes) -> list[str]:
+        """See EventReader."""
+        chunk = _CHUNK.decode(data)
+        _count(self.call, chunk.usage)
+        self.finished = self.finished or any(choice.finish_reason for choice in chunk.choices)
+        return [choice.delta.content for choice in chunk.choices if choice.delta is not None and choice.delta.content]
+
+
+def _count(call: Call, usage: _Usage | None) -> None:
+    if usage is not None:
+        call.trace.input_tokens += usage.prompt_tokens
+        call.trace.output_tokens += usage.completion_tokens

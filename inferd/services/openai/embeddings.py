@@ -1,0 +1,130 @@
+"""The ``text_embedding`` and ``embedding`` tasks: texts out, one vector for each of them back, in order, unrounded."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from inferd.errors import StatusFailure, UpstreamRefusal
+from inferd.schema.inference import Call
+from inferd.services.openai.errands import settings_of
+from inferd.services.openai.vectors import vector_text
+
+# OpenAI takes no more inputs in one request (OpenAiServiceFields.EMBEDDING_MAX_BATCH_SIZE).
+MAX_INPUTS = 2048
+
+# Requests of one caller on their way at once: enough to hide the upstream's latency, too few to crowd out others.
+MAX_AT_ONCE = 4
+
+# Elasticsearch's Truncator: characters a token has, at the least.
+CHARACTERS_A_TOKEN = 3
+
+Send = Callable[[Call, bytes], Awaitable[bytes]]
+
+
+class _Item(msgspec.Struct, frozen=True):
+    embedding: msgspec.Raw
+    index: int | None = None
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: int = 0
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    data: list[_Item]
+    usage: _Usage | None = None
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Members in the order of OpenAiEmbeddingsRequestEntity."""
+
+    input: Sequence[str]
+    model: str
+    user: str | None = None
+    dimensions: int | None = None
+    encoding_format: str | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
+class EmbeddingsTask:
+    """Embeds texts through ``send``, which takes a call and a body and gives the body of the answer.
+
+    It remembers which endpoints' upstreams refuse ``encoding_format``, and asks those for arrays from then on.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._want_arrays: set[str] = set()
+
+    async def vectors(self, call: Call, texts: Sequence[str], user: str | None) -> list[msgspec.Raw]:
+        """The vector of every text. More than MAX_INPUTS are sent in several requests, each taking its own place."""
+        if len(texts) <= MAX_INPUTS:
+            return await self._batch(call, texts, user)
+        at_once = asyncio.Semaphore(MAX_AT_ONCE)
+
+        async def batch(start: int) -> list[msgspec.Raw]:
+            async with at_once:
+                return await self._batch(call, texts[start : start + MAX_INPUTS], user)
+
+        tasks = [asyncio.create_task(batch(start)) for start in range(0, len(texts), MAX_INPUTS)]
+        try:
+            return [vector for vectors in await asyncio.gather(*tasks) for vector in vectors]
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _batch(self, call: Call, texts: Sequence[str], user: str | None) -> list[msgspec.Raw]:
+        settings = settings_of(call)
+        if settings.max_input_tokens is not None:
+            texts = [text[: math.floor(settings.max_input_tokens * CHARACTERS_A_TOKEN)] for text in texts]
+        body = _Body(
+            input=texts,
+            model=settings.model_id,
+            user=user,
+            dimensions=settings.dimensions if settings.dimensions_set_by_user else None,
+            encoding_format=None if call.inference_id in self._want_arrays else "base64",
+        )
+        try:
+            raw = await self._send(call, msgspec.json.encode(body))
+        except UpstreamRefusal as refusal:
+            if body.encoding_format is None or not _refuses_base64(refusal):
+                raise
+            raw = await self._send(call, msgspec.json.encode(msgspec.structs.replace(body, encoding_format=None)))
+            self._want_arrays.add(call.inference_id)
+        return _vectors(call, raw, len(texts))
+
+
+def _refuses_base64(refusal: UpstreamRefusal) -> bool:
+    return refusal.upstream_status in (400, 422) and (
+        refusal.param == "encoding_format" or "encoding_format" in refusal.reason or "base64" in refusal.reason
+    )
+
+
+def _vectors(call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
+    try:
+        answer = _ANSWER.decode(raw)
+        call.trace.input_tokens += answer.usage.prompt_tokens if answer.usage is not None else 0
+        items = _in_order(answer.data)
+        if len(items) != expected:
+            raise ValueError(
+                f"the number of embedding responses [{len(items)}] does not equal the number of requests [{expected}]"
+            )
+        return [vector_text(item.embedding) for item in items]
+    except (ValueError, RecursionError) as problem:
+        told = problem if isinstance(problem, ValueError) else "nested too deeply"
+        raise StatusFailure(f"Failed to send OpenAI embeddings request. Cause: {told}", 502) from None
+
+
+def _in_order(items: list[_Item]) -> list[_Item]:
+    """By ``index`` where the upstream gives it: array order alone would let a shuffled answer corrupt an index."""
+    if all(item.index is None for item in items):
+        return items
+    by_index = {item.index: item for item in items}
+    try:
+        return [by_index[at] for at in range(len(items))]
+    except KeyError:
+        raise ValueError("the index members of the embeddings do not number them") from None

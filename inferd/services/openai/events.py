@@ -1,0 +1,98 @@
+"""Reads an upstream's event stream read by read: what came together is handed on together, and a failure last."""
+
+from typing import Generic, TypeVar
+
+from inferd.errors import Failure, UpstreamRefusal
+from inferd.schema.inference import Call
+from inferd.services.openai.refusal import failure, upstream_error
+from inferd.sse import Decoder, Event, EventTooLarge
+from inferd.upstream.sender import Stream
+
+Item = TypeVar("Item")
+
+
+class EventReader(Generic[Item]):
+    """An async iterator of non-empty lists of what the events of ``stream`` hold.
+
+    A subclass says what one event holds: ``items`` may raise ValueError for what it cannot read, and sets
+    ``finished`` once the upstream named a finish reason. The stream is whole when it ended with ``[DONE]`` or a
+    finish reason; otherwise, and when an event is an error or unreadable, iteration ends with a Failure, after
+    everything that came before it.
+    """
+
+    def __init__(self, call: Call, stream: Stream) -> None:
+        self.call = call
+        self.finished = False
+        self._stream = stream
+        self._decoder = Decoder()
+        self._end: Failure | None = None
+        self._ended = False
+        self._first: list[Item] | None = None
+
+    def items(self, data: bytes) -> list[Item]:
+        """What the event with ``data`` holds."""
+        raise NotImplementedError
+
+    async def start(self) -> None:
+        """Waits for the first items, so that a failure before them can still be told by its HTTP status."""
+        try:
+            self._first = await self._next()
+        except StopAsyncIteration:
+            self._ended = True
+
+    def __aiter__(self) -> "EventReader[Item]":
+        return self
+
+    async def __anext__(self) -> list[Item]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return await self._next()
+
+    async def _next(self) -> list[Item]:
+        while not self._ended:
+            data = await self._stream.read()
+            if not data:
+                self._finish(None if self.finished else self._broken("the stream ended before its answer did"))
+                break
+            if items := self._read(data):
+                return items
+        if self._end is not None:
+            raise self._end
+        raise StopAsyncIteration
+
+    def _read(self, data: bytes) -> list[Item]:
+        items: list[Item] = []
+        try:
+            for event in self._decoder.feed(data):
+                if event.data[:6].upper() == b"[DONE]":
+                    self._finish(None)
+                    break
+                items += self._items_of(event)
+        except EventTooLarge:
+            self._finish(self._broken("an event of the stream is too large"))
+        except Failure as told:
+            self._finish(told)
+        return items
+
+    def _items_of(self, event: Event) -> list[Item]:
+        try:
+            if event.name != b"error":
+                return self.items(event.data)
+        except (ValueError, RecursionError):
+            pass
+        raise self._error(event.data)
+
+    def _error(self, data: bytes) -> UpstreamRefusal:
+        error = upstream_error(data, self.call.secrets)
+        reason = f"Received an error response for request from inference entity id [{self.call.inference_id}]"
+        if error is not None:
+            return failure(reason, error, 502)
+        return UpstreamRefusal(reason, 502, code="stream_error")
+
+    def _broken(self, cause: str) -> UpstreamRefusal:
+        reason = f"Received an error response for request from inference entity id [{self.call.inference_id}]"
+        return UpstreamRefusal(f"{reason}. Error message: [{cause}]", 502, code="stream_error")
+
+    def _finish(self, end: Failure | None) -> None:
+        self._ended, self._end = True, end
