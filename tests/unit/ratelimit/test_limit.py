@@ -83,6 +83,17 @@ def test_each_one_turned_away_is_told_of_a_place_of_its_own() -> None:
     run(scenario())
 
 
+def test_no_promise_reaches_further_than_a_minute() -> None:
+    async def scenario() -> None:
+        crowd = Crowd(RateLimit("a", 1, queue_capacity=5))
+        crowd.come(6)
+        await asyncio.sleep(29.5)
+        assert [await refused_for(crowd.limit) for _ in range(3)] == [31, 60, 60]
+        await crowd.outcomes()
+
+    run(scenario())
+
+
 def test_retry_after_knows_when_the_queue_is_longer_than_it_may_be() -> None:
     async def scenario() -> None:
         crowd = Crowd(RateLimit("a", 60, burst=1))
