@@ -140,12 +140,15 @@ def _told(target: Target) -> Iterator[None]:
         raise Unreachable(f"no answer from {target.url} within {target.patience:g} s") from None
     except UnicodeDecodeError:
         raise Unreachable(f"{target.url} sent a stream that is not UTF-8") from None
+    except UnicodeError:
+        raise Unreachable(f"cannot reach {target.url}: that cannot be the name of a host") from None
 
 
 def _system_reason(error: aiohttp.ClientConnectorError) -> str:
-    """The system's own words where it has a number for them: asyncio's repeat the address."""
-    number = error.os_error.errno
-    return os.strerror(number) if number is not None and number > 0 else str(error)
+    """The system's own words where the error is the system's: asyncio's repeat the address."""
+    # Subclasses are failures of DNS and TLS: their numbers are other libraries', and not all of them have one.
+    number = error.os_error.errno if type(error) is aiohttp.ClientConnectorError else None
+    return os.strerror(number) if number else str(error)
 
 
 def _encoded(body: Body) -> bytes:

@@ -1,16 +1,27 @@
 """A server that follows a script, byte for byte, in a thread: what a command meets on the wire."""
 
+import datetime
+import ipaddress
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 # Bytes are sent; a callable is waited for, so that a test decides when the server goes on.
 Piece = bytes | Callable[[], object]
 
+ONE_DAY = datetime.timedelta(days=1)
 LONG = 20.0  # longer than anything takes; only a failing test waits that long
 
 
@@ -41,8 +52,24 @@ class ScriptedServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that left in the middle is what a test wanted; anything else is shown."""
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exception(), (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
+
+    def speak_tls(self, certificate: Path) -> None:
+        """From now on TLS only; writes to ``certificate`` what a client must trust."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+        today = datetime.datetime.now(datetime.UTC)
+        builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        builder = builder.not_valid_before(today - ONE_DAY).not_valid_after(today + ONE_DAY)
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        certificate.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        private = certificate.with_suffix(".key")
+        private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, private)
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def reply(self, *pieces: Piece) -> None:
         """Adds a reply, head and all."""

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,9 +24,9 @@ sys.exit(chat.run(parser.parse_args()))
 AT_OWN_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)" + PROGRAM
 
 
-def interrupt() -> object:
+def interrupt() -> None:
     """What Ctrl-C does to this process."""
-    return signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def wait(gate: threading.Event) -> Callable[[], object]:
@@ -164,6 +164,11 @@ def test_a_conversation_keeps_what_was_said(server: ScriptedServer, at_terminal:
 
 def test_ctrl_c_ends_an_answer_and_ctrl_d_the_conversation(server: ScriptedServer, at_terminal: AtTerminal) -> None:
     arrived, over = threading.Event(), threading.Event()
+
+    def interrupt_the_silence() -> None:
+        arrived.wait(LONG)
+        interrupt()
+
     server.reply_events(chunk(content="On and"), wait(over))
     server.reply_events(arrived.set, wait(over))
     server.reply_events(chunk(content="fine"))
@@ -174,10 +179,9 @@ def test_ctrl_c_ends_an_answer_and_ctrl_d_the_conversation(server: ScriptedServe
             ("> ", "Tell me everything\n"),
             ("On and", interrupt),
             ("> ", "Never mind\n"),
-            ("Never mind", lambda: (arrived.wait(LONG), interrupt())),
+            ("Never mind", interrupt_the_silence),
             ("> ", "Well?\n"),
             ("fine", ""),
-            ("> ", interrupt),
             ("> ", "\x04"),
         ],
     )
@@ -189,6 +193,21 @@ def test_ctrl_c_ends_an_answer_and_ctrl_d_the_conversation(server: ScriptedServe
         "On and",
         "Well?",
     ]
+
+
+def test_ctrl_c_at_the_prompt_takes_back_the_line(
+    server: ScriptedServer, at_terminal: AtTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: Iterator[BaseException | str] = iter([KeyboardInterrupt(), "/quit"])
+
+    def typed(prompt: str) -> str:
+        line = next(lines)
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+    monkeypatch.setattr("builtins.input", typed)
+    assert at_terminal(chat, "e", steps=[]) == (0, "\r\n")
 
 
 def test_a_failed_answer_does_not_end_the_conversation(
