@@ -7,6 +7,7 @@ import sys
 
 from inferd.client import target, terminal
 from inferd.client.failures import ClientFailure, Misuse
+from inferd.client.intermixed import allow_options_anywhere
 
 Message = dict[str, str]
 
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-reasoning", action="store_true", help="do not show reasoning (shown on a terminal only)")
     parser.add_argument("--usage", action="store_true", help="tell on stderr how many tokens were spent")
     target.add_arguments(parser)
+    allow_options_anywhere(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

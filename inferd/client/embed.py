@@ -7,6 +7,7 @@ import msgspec
 
 from inferd.client import target, terminal
 from inferd.client.failures import ClientFailure, Misuse
+from inferd.client.intermixed import allow_options_anywhere
 
 
 class _Offset(msgspec.Struct):
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the server's answer as it is")
     target.add_arguments(parser)
+    allow_options_anywhere(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

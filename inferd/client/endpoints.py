@@ -5,6 +5,7 @@ import argparse
 import msgspec
 
 from inferd.client import settings, target, terminal
+from inferd.client.intermixed import allow_options_anywhere
 
 
 class _RateLimit(msgspec.Struct):
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     for action in (listing, get, put, delete):
         target.add_arguments(action)
+        allow_options_anywhere(action)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -55,8 +55,9 @@ class _Cause(msgspec.Struct):
 
     def told(self) -> str | None:
         """The reasons from the outermost to the innermost: a failed validation names its cause only there."""
+        outer = self.reason or self.message
         inner = self.caused_by.told() if self.caused_by is not None else None
-        return ": ".join(part for part in (self.reason or self.message, inner) if part) or None
+        return f"{outer.removesuffix('.')}: {inner}" if outer and inner else outer or inner
 
 
 class _Envelope(msgspec.Struct):

@@ -51,8 +51,8 @@ def test_every_option_reaches_the_server(
 ) -> None:
     usage = {"completion_tokens": 28, "prompt_tokens": 16, "total_tokens": 44}
     server.reply_events(chunk(content="Oui.\n"), chunk("stop"), chunk(usage=usage))
-    options = ["--system", "Be brief", "--model", "m2", "--max-tokens", "9", "--temperature", "0.5", "--usage"]
-    assert call(chat, *options, "--api-key", "k1", "--timeout", "2.5", "a/b", "Eh?") == 0
+    options = ["--system", "Be brief", "--model", "m2", "--max-tokens", "9", "--temperature", "0.5"]
+    assert call(chat, *options, "--api-key", "k1", "--timeout", "2.5", "a/b", "--usage", "Eh?") == 0
     assert capsys.readouterr() == ("Oui.\n", "inferd: 16 prompt + 28 answer = 44 tokens\n")
     (asked,) = server.asked
     assert asked.path == "/_inference/chat_completion/a%2Fb/_unified"
@@ -64,6 +64,14 @@ def test_every_option_reaches_the_server(
         "max_completion_tokens": 9,
         "temperature": 0.5,
     }
+
+
+def test_an_answer_may_be_a_tool_call_alone(
+    server: ScriptedServer, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.reply_events(chunk(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": "{}"}, "type": None}]))
+    assert call(chat, "e", "hi") == 0
+    assert capsys.readouterr() == ("tool call: f({})\n", "")
 
 
 def test_the_prompt_may_come_from_a_pipe(server: ScriptedServer, call: Call, pipe: Pipe) -> None:

@@ -1,5 +1,6 @@
 """connection: a request, its answer, and one line for each way to fail."""
 
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_silence_is_told(server: ScriptedServer) -> None:
     with pytest.raises(Unreachable, match=f"^no answer from {server.url} within 0.1 s$"):
         exchange(Target(server.url, timeout=0.1), "GET", "/x")
     over.set()
+
+
+def test_ctrl_c_is_heard_in_the_silence(server: ScriptedServer) -> None:
+    over, main = threading.Event(), threading.main_thread().ident or 0
+    server.reply(lambda: signal.pthread_kill(main, signal.SIGINT), lambda: over.wait(LONG))
+    with pytest.raises(KeyboardInterrupt):
+        exchange(Target(server.url), "GET", "/x")
+    over.set()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_tls_to_a_plain_server_is_told(server: ScriptedServer) -> None:

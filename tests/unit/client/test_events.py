@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 
 import aiohttp
 import pytest
@@ -92,9 +93,7 @@ async def test_an_error_event_ends_it(server: ScriptedServer, data: str, reason:
 
 
 async def test_silence_is_a_timeout(server: ScriptedServer) -> None:
-    from threading import Event
-
-    over = Event()
+    over = threading.Event()
     server.reply_events(event("one"), lambda: over.wait(LONG))
     server.reply(lambda: over.wait(LONG), EVENT_STREAM_HEAD)
     for _ in ("in the middle", "before the first byte"):
