@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inferd.errors import EndpointExists, EndpointNotFound, StatusFailure
+from inferd.store import schema
 from inferd.store.rows import Row, checked
-from inferd.store.schema import APPLICATION_ID, MIGRATIONS, migrate
 from inferd.vault import StoreUnusable
 
 # How long a write waits for a reader in another process, which a backup is.
@@ -58,15 +58,15 @@ class Database:
             failed.callback(database.close)
             connection = database._usable()
             version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(MIGRATIONS):
+            if version > len(schema.MIGRATIONS):
                 raise SchemaNewer(
                     f"the database {path} was written by a newer inferd: "
-                    f"its schema is {version}, this inferd knows up to {len(MIGRATIONS)}"
+                    f"its schema is {version}, this inferd knows up to {len(schema.MIGRATIONS)}"
                 )
             problem: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":
                 raise sqlite3.DatabaseError(" ".join(problem.split()))
-            migrate(connection, version)
+            schema.migrate(connection, version)
             failed.pop_all()
             return database
 
@@ -122,7 +122,7 @@ class Database:
         """Write and sync without changing anything; raises StatusFailure 503 if that fails."""
         try:
             # SQLite writes the header page even if the number in it stays the same.
-            self._usable().execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            self._usable().execute(f"PRAGMA user_version = {len(schema.MIGRATIONS)}")
         except sqlite3.Error as error:
             self._recover()
             raise StatusFailure(f"The store cannot be written: {error}", 503) from error
@@ -133,7 +133,7 @@ class Database:
             # SQLite would go on writing to the removed file, and what it acknowledged would be lost at the next start.
             raise sqlite3.OperationalError("the database file was removed or replaced while inferd was running")
         if self._connection is None:
-            self._connection = connect(self.path, APPLICATION_ID)
+            self._connection = connect(self.path, schema.APPLICATION_ID)
         if self._doubt is not None:
             inference_id, before = self._doubt
             if _read(self._connection, inference_id) != before:
