@@ -95,7 +95,8 @@ async def line(loop: str, requests_per_minute: int, burst: int, count: int) -> N
     cost = spent / max(1, waiters.born) * 1e6
     print(
         f"| {loop:7} | {burst or 'full':>5} | {requests_per_minute:>6} | {count:>7} | {rate:>8.1f} "
-        f"| {100 * rate / requests_per_minute:>6.2f} % | {over:>5.2f} | {order:>5} | {cost:>6.0f} us | {spent:>5.2f} s |",
+        f"| {100 * rate / requests_per_minute:>6.2f} % | {over:>5.2f} "
+        f"| {order:>5} | {cost:>7.0f} us | {spent:>5.2f} s |",
         flush=True,
     )
 
@@ -119,7 +120,7 @@ async def free_path(loop: str, calls: int = 200_000) -> None:
 def main() -> None:
     """Print the table."""
     print(f"bursts: full bucket, and 1 with a spare of {LATENESS * 1000:.0f} ms; {SECONDS:.0f} s a line or 8 places")
-    print("| loop    | burst |  asked | waiters | measured |     rate |  over | order | CPU/waiter | CPU |")
+    print("| loop    | burst |  asked | waiters | measured |     rate |  over | order | CPU/waiter |     CPU |")
     for loop, factory in LOOPS.items():
         with asyncio.Runner(loop_factory=factory) as runner:
             for burst in (0, 1):

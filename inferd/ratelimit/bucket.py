@@ -1,8 +1,5 @@
 """The bucket: an aiolimiter AsyncLimiter that tells how full it is and makes up for late timers."""
 
-import math
-from contextlib import suppress
-
 from aiolimiter import AsyncLimiter
 
 # Seconds of late timers that a small bucket makes up for. Timers are a millisecond late at best and some more beside
@@ -63,10 +60,3 @@ class Bucket(AsyncLimiter):
         """Nobody waits, so no lateness is owed to anybody."""
         if self._level < self.spare:
             self._level = self.spare
-
-    def abandon(self) -> None:
-        """Let the one who waits here go at once, whatever the level: this bucket counts no more."""
-        self.max_rate = math.inf
-        # acquire() ends by waking whoever fits now, and asking for nothing it ends in its first step.
-        with suppress(StopIteration):
-            self.acquire(0).send(None)

@@ -7,6 +7,13 @@ from collections import OrderedDict
 from inferd.errors import EndpointNotFound, StatusFailure
 from inferd.ratelimit.bucket import Bucket
 
+# Shortest timer, seconds: the grain of both loops. uvloop fires one of less than half of it at once, its clock standing
+# still meanwhile: the wait for half a millisecond would be spent at full speed. What comes late is made up for.
+SHORTEST_TIMER = 0.001
+
+# Seconds added to a timer, so that it does not fire a rounding error too early and cost another one.
+ROUNDING = 1e-6
+
 # Longest Retry-After, seconds. The slowest rate, one a minute, frees a place by then; and of those who wait now most
 # have given up (requests wait 30 s by default, 120 s for chat), so no promise about them reaches further.
 LONGEST_PROMISE = 60.0
@@ -40,7 +47,8 @@ class RateLimit:
         self._bucket = Bucket(requests_per_minute, burst)
         self._higher: Bucket | None = None
         self._charged = 0
-        self._queue: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+        self._queue: OrderedDict[object, asyncio.Future[None]] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
         self._deletions = 0
         self._promised = 0.0
 
@@ -98,43 +106,62 @@ class RateLimit:
         """
         self._deletions += 1
         gone, self._queue = self._queue, OrderedDict()
-        for turn in gone:
+        for turn in gone.values():
             if not turn.done():
                 turn.set_result(None)
-        # The head waits in the bucket; to leave it there would be to share the bucket with the next queue's head.
-        self._replace_bucket(self._bucket.requests_per_minute, self._bucket.burst)
+        self._call_head()
 
     async def _wait(self) -> None:
         if self._queue_capacity and self.waiting >= self._queue_capacity:
             raise QueueFull(self.inference_id, self._retry_after())
-        deletions = self._deletions
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue[turn] = None
-        self._call_head()
+        deletions, ticket = self._deletions, object()
         try:
-            await turn
-            while deletions == self._deletions:
-                bucket = self._bucket
-                await bucket.acquire()
-                if bucket is self._bucket:
+            while True:
+                # Who was called and finds the place gone, since the rate was lowered in between, keeps its position.
+                turn = self._queue[ticket] = asyncio.get_running_loop().create_future()
+                self._call_head()
+                await turn
+                if deletions != self._deletions:
+                    raise EndpointNotFound.of(self.inference_id)
+                if self._bucket.has_capacity():
+                    await self._bucket.acquire()
                     self.given += 1
                     return
-            raise EndpointNotFound.of(self.inference_id)
         finally:
-            self._queue.pop(turn, None)
+            self._queue.pop(ticket, None)
             self._call_head()
 
     def _call_head(self) -> None:
-        """Wake the first of the queue, unless it is awake or on its way out: then it will call the next itself."""
-        head = next(iter(self._queue), None)
-        if head is not None and not head.done():
-            head.set_result(None)
+        """Wake the first of the queue if there is a place for it, else set the timer for that, unless it runs.
+
+        One that is awake already, or on its way out, will call the next itself.
+        """
+        head = next(iter(self._queue.values()), None)
+        if head is None:
+            self._stop_timer()
+        elif not head.done() and self._timer is None:
+            wait = self._bucket.wait(1)
+            if wait:
+                delay = max(wait + ROUNDING, SHORTEST_TIMER)
+                self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+            else:
+                head.set_result(None)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._call_head()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _replace_bucket(self, requests_per_minute: int, burst: int) -> None:
         old, self._bucket = self._bucket, Bucket(requests_per_minute, burst)
         self._bucket.fill(self._carry(old, self._bucket))
         self._promised = 0.0
-        old.abandon()
+        self._stop_timer()
+        self._call_head()
 
     def _carry(self, old: Bucket, new: Bucket) -> float:
         """How many places count as used in the bucket that follows ``old``.

@@ -88,21 +88,6 @@ def test_settling_leaves_what_is_used_alone() -> None:
     run(scenario())
 
 
-def test_abandoning_lets_the_one_who_waits_go() -> None:
-    async def scenario() -> None:
-        bucket = Bucket(1)
-        await bucket.acquire()
-        waiter = asyncio.create_task(bucket.acquire())
-        await asyncio.sleep(1)
-        assert not waiter.done()
-        before = asyncio.get_running_loop().time()
-        bucket.abandon()
-        await waiter
-        assert asyncio.get_running_loop().time() - before < 0.001
-
-    run(scenario())
-
-
 def test_the_limiter_still_keeps_its_level_where_we_look_for_it() -> None:
     """``_level`` is private to aiolimiter: this fails on the release that renames it or gives it another meaning."""
 

@@ -7,7 +7,7 @@ import pytest
 from inferd.errors import EndpointNotFound
 from inferd.ratelimit.limit import QueueFull, RateLimit
 from tests.unit.ratelimit.crowd import Crowd, now, rising, turns
-from tests.unit.virtual_time import run
+from tests.unit.virtual_time import VirtualLoop, run
 
 
 def test_five_thousand_are_served_in_the_order_they_came() -> None:
@@ -175,6 +175,23 @@ def test_a_lowered_rate_slows_those_who_wait_at_once() -> None:
         start = now()
         await crowd.outcomes()
         assert [time - start for time in crowd.times[6:]] == pytest.approx([0.5, 1.5, 2.5, 3.5, 4.5], abs=0.05)
+
+    run(scenario())
+
+
+def test_one_called_for_a_place_that_a_lowered_rate_took_away_keeps_its_position() -> None:
+    async def scenario() -> None:
+        crowd = Crowd(RateLimit("a", 60))
+        crowd.come(63)
+        await turns()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.call_after_next_timer(lambda: crowd.limit.change(30))
+        await asyncio.sleep(2.5)
+        assert len(crowd.served) == 60
+        await crowd.outcomes()
+        assert crowd.served == list(range(63))
+        assert crowd.times[-1] - crowd.times[0] == pytest.approx(1 + 3 * 2, abs=0.01)
 
     run(scenario())
 
