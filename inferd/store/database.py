@@ -18,6 +18,7 @@ from pathlib import Path
 
 from inferd.errors import EndpointExists, EndpointNotFound, StatusFailure
 from inferd.store import schema
+from inferd.store.files import sync_folder
 from inferd.store.rows import Row, checked
 from inferd.vault import StoreUnusable
 
@@ -66,6 +67,7 @@ class Database:
             problem: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":
                 raise sqlite3.DatabaseError(" ".join(problem.split()))
+            _keep_journal(path)
             schema.migrate(connection, version)
             failed.pop_all()
             return database
@@ -212,9 +214,21 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def journal_of(path: Path) -> Path:
+    """Where SQLite keeps what a transaction changes; empty between transactions."""
+    return path.with_name(path.name + "-journal")
+
+
+def _keep_journal(path: Path) -> None:
+    # SQLite does not say when it cannot sync the folder. With the journal there beforehand, that does not matter: no
+    # power loss can take its name away, and without its journal a transaction that was cut could not be taken back.
+    os.close(os.open(journal_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    sync_folder(path.parent)
+
+
 def _make_private(path: Path) -> None:
     # A copy that was put back may have any mode; the journal that SQLite makes takes over that of the database.
-    for file in (path, path.with_name(path.name + "-journal")):
+    for file in (path, journal_of(path)):
         with contextlib.suppress(FileNotFoundError):
             if file.stat().st_mode & 0o077:
                 os.chmod(file, 0o600)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from inferd.store import files
-from inferd.store.database import Database, DatabaseDamaged, connect, told
+from inferd.store.database import Database, DatabaseDamaged, connect, journal_of, told
 from inferd.store.schema import migrate
 from inferd.vault import KeyMissing, KeyPlaces, Vault
 
@@ -36,9 +36,9 @@ def open_state(directory: Path, keys: KeyPlaces, resources: contextlib.ExitStack
 
 
 def _make(path: Path, vault: Vault) -> None:
-    journal = path.with_name(path.name + "-journal")
+    journal = journal_of(path)
     part = path.with_name(path.name + ".new")
-    part_journal = part.with_name(part.name + "-journal")
+    part_journal = journal_of(part)
     with told(path):
         # SQLite would drop such a journal, and with it what may be the last trace of the endpoints.
         if journal.exists() and journal.stat().st_size:

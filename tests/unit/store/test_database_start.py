@@ -122,3 +122,14 @@ def test_no_descriptor_is_left_by_a_start_that_failed(path: Path) -> None:
     for _ in range(20):
         refused(path, SchemaNewer)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_name_of_the_journal_is_synced_before_anything_is_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = path.with_name(path.name + "-journal")
+    journal.unlink()
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append(journal.exists()))
+    Database.open(path).close()
+    assert synced == [True]

@@ -37,6 +37,7 @@ def test_the_first_start_makes_private_files_and_the_second_finds_them(folder: P
         os.umask(before)
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {
         "endpoints.sqlite": 0o600,
+        "endpoints.sqlite-journal": 0o600,
         "key": 0o600,
         "lock": 0o600,
     }
@@ -85,14 +86,14 @@ def test_what_an_interrupted_first_start_left_is_no_hindrance(folder: Path) -> N
     for name in ("endpoints.sqlite.new", "endpoints.sqlite.new-journal"):
         (folder / name).write_bytes(b"half")
     opened(folder)
-    assert set(files(folder)) == {"endpoints.sqlite", "key"}
+    assert set(files(folder)) == {"endpoints.sqlite", "endpoints.sqlite-journal", "key"}
 
 
 def test_a_journal_without_its_database_is_kept(folder: Path) -> None:
     opened(folder)
     journal = folder / "endpoints.sqlite-journal"
     (folder / "endpoints.sqlite").unlink()
-    journal.touch()
+    assert journal.read_bytes() == b""
     opened(folder)
     (folder / "endpoints.sqlite").unlink()
     journal.write_bytes(b"the last trace")
