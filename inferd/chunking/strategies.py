@@ -126,8 +126,8 @@ class _SentencePacker:
         self._end = end
 
     def finish(self) -> list[Offsets]:
-        if self._found > 0 or not self._passages:
-            self._passages.append((self._start if self._found > 0 else 0, len(self._text)))
+        # What is open holds words, or it is the whole of a text without any.
+        self._passages.append((self._start, len(self._text)))
         return self._passages
 
     def _close(self, found: int, end: int) -> None:

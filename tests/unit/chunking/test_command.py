@@ -98,6 +98,12 @@ def test_a_terminal_without_the_characters(file: str, monkeypatch: pytest.Monkey
     assert out.getvalue().decode().startswith("?? passage 1 of 1 ?? 0?56 ??\nAa b c")
 
 
+def test_output_that_is_no_file(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", out := io.StringIO())
+    assert call(file, "--strategy", "none") == 0
+    assert out.getvalue() == f"── passage 1 of 1 ── 0–56 ──\n{TEXT}\n"
+
+
 def test_a_reader_that_stops_reading(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)

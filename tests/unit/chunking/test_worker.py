@@ -2,6 +2,7 @@
 
 import io
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -57,10 +58,13 @@ def test_a_process_cuts_as_this_one_does() -> None:
 
 
 def test_a_search_that_never_reports_is_ended_and_named() -> None:
-    # ICU reports no step of this for minutes: each of a million starts runs to the end of the text.
+    # ICU reports one step of this in ten seconds: each of a million starts runs to the end of the text.
+    texts, settings = ["a " * 500_000], recursive("zz", "(?>[^b]*)b")
+    done = subprocess.run(worker.COMMAND, input=worker.job(texts, settings), stdout=subprocess.PIPE, check=False)
+    assert done.returncode == -signal.SIGVTALRM
     with pytest.raises(IllegalArgument) as caught:
-        in_process(["a " * 500_000], recursive("zz", "[^b]*+b"))
-    assert caught.value.reason == "Chunk separator regex [[^b]*+b] has exceeded the character read limit"
+        worker.answer_of(texts, settings, done.returncode, done.stdout)
+    assert caught.value.reason == "Chunk separator regex [(?>[^b]*)b] has exceeded the character read limit"
 
 
 class Streams:
@@ -84,7 +88,10 @@ def run_main(monkeypatch: pytest.MonkeyPatch, given: bytes) -> bytes:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
     monkeypatch.setattr(sys, "stdout", stdout)
     monkeypatch.setattr(os, "nice", lambda _: 0)
-    assert worker.main() == 0
+    monkeypatch.delitem(sys.modules, "inferd.chunking.worker")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("inferd.chunking.worker", run_name="__main__")
+    assert ended.value.code == 0
     monkeypatch.undo()
     return stdout.output()
 
