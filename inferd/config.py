@@ -91,6 +91,12 @@ class Compat(Section, frozen=True):
     upstream_5xx_as_400: bool = False
 
 
+class Auth(Section, frozen=True):
+    """Who may use inferd."""
+
+    mode: Literal["auto", "none"] = "auto"
+
+
 class Log(Section, frozen=True):
     """The log, written to standard error."""
 
@@ -109,6 +115,7 @@ class Config(Section, frozen=True):
     upstream: Upstream = Upstream()
     chunking: Chunking = Chunking()
     compat: Compat = Compat()
+    auth: Auth = Auth()
     log: Log = Log()
 
 

@@ -1,4 +1,4 @@
-"""What is known of each endpoint's upstream: never asked, well, or ill since when and why; for health, not for routing."""
+"""What is known of each endpoint's upstream: unverified, well, or ill since when and why; for health only."""
 
 import time
 

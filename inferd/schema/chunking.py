@@ -4,7 +4,7 @@ import msgspec
 
 
 class SentenceSettings(msgspec.Struct, frozen=True, tag_field="strategy", tag="sentence"):
-    """Whole sentences up to ``max_chunk_size`` words, each passage repeating ``sentence_overlap`` (0 or 1) sentences."""
+    """Whole sentences up to ``max_chunk_size`` words; ``sentence_overlap`` (0 or 1) sentences are repeated."""
 
     max_chunk_size: int = 250
     sentence_overlap: int = 1
@@ -18,7 +18,7 @@ class WordSettings(msgspec.Struct, frozen=True, tag_field="strategy", tag="word"
 
 
 class RecursiveSettings(msgspec.Struct, frozen=True, tag_field="strategy", tag="recursive"):
-    """Cut at the first of ``separators`` (regular expressions) that gives passages of at most ``max_chunk_size`` words."""
+    """Cut at ``separators`` (regular expressions), the next one where a passage has over ``max_chunk_size`` words."""
 
     max_chunk_size: int
     separators: tuple[str, ...]

@@ -9,7 +9,7 @@ from inferd.schema.endpoint import Endpoint, Secrets
 
 
 class Deadline(msgspec.Struct, frozen=True):
-    """When a request's time is over: ``at`` in seconds of the event loop's clock; ``text`` as Elasticsearch prints it."""
+    """When a request's time is over: ``at`` in seconds of the loop's clock; ``text`` as Elasticsearch prints the span."""
 
     at: float
     text: str
@@ -70,7 +70,7 @@ class Embeddings(msgspec.Struct, frozen=True):
 
 
 class Passages(msgspec.Struct, frozen=True):
-    """Embedded passages: for each input the document ``{"chunks": [{text, text_offset, embedding}, …]}`` as JSON text."""
+    """Embedded passages: for each input ``{"chunks": [{text, text_offset, embedding}, …]}`` as JSON text."""
 
     inputs: list[msgspec.Raw]
 

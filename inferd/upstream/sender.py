@@ -7,6 +7,7 @@ every attempt takes a place at the limit, because the provider counts it.
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -145,7 +146,7 @@ class Sender:
         raise AssertionError("the last attempt returns or raises")  # pragma: no cover
 
     async def _attempt(self, errand: Errand) -> Response | Refusal:
-        trace, clock = errand.call.trace, asyncio.get_running_loop().time
+        trace, clock = errand.call.trace, time.monotonic
         queued = clock()
         try:
             await errand.limit.acquire()

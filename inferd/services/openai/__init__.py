@@ -69,7 +69,7 @@ class OpenAIService:
         return endpoint, secrets
 
     def update_endpoint(self, endpoint: Endpoint, secrets: Secrets, changes: Document) -> tuple[Endpoint, Secrets]:
-        """See InferenceService; settings merge, chunking settings are replaced (TransportUpdateInferenceModelAction)."""
+        """See InferenceService; settings merge, chunking settings are replaced (UpdateInferenceModelAction)."""
         fields = Fields(object_in(changes, "service_settings") or {}, SCOPE)
         task_given = object_in(changes, "task_settings")
         chunking = endpoint.chunking_settings

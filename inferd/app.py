@@ -1,0 +1,84 @@
+"""Puts the parts together: the one place where everything is made, and unmade in reverse."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from inferd.config import Config
+from inferd.log import Log
+from inferd.ratelimit import RateLimits
+from inferd.registry import Registry
+from inferd.rest import ROUTES
+from inferd.rest.dispatch import Dispatcher
+from inferd.rest.open_requests import OpenRequests
+from inferd.rest.parts import Parts
+from inferd.rest.routing import Router
+from inferd.rest.server import Server
+from inferd.services import Tools
+from inferd.standing import Standings
+from inferd.store import KeyPlaces, Store, state_directory
+from inferd.upstream.addresses import AddressPolicy, is_loopback
+from inferd.upstream.aiohttp_client import AiohttpClient
+from inferd.upstream.sender import Sender
+
+
+class App(NamedTuple):
+    """A running inferd without its sockets: ``server`` makes the connections; ``parts`` and ``tools`` change on reload."""
+
+    server: Server
+    parts: Parts
+    tools: Tools
+
+
+@asynccontextmanager
+async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: str) -> AsyncIterator[App]:
+    """An inferd that is to listen at ``host``. Entering opens the store and finds the services.
+
+    StoreUnusable, ServiceUnusable or ValueError (of an option) say why it cannot be.
+    """
+    policy = address_policy(config, host)
+    client = AiohttpClient(policy, connect_timeout=config.upstream.connect_timeout, ca_file=config.upstream.ca_file)
+    try:
+        standings = Standings()
+        sender = Sender(
+            client,
+            standings,
+            stream_idle_timeout=config.upstream.stream_idle_timeout,
+            max_response=config.upstream.max_response,
+        )
+        limits = RateLimits(burst=config.limits.burst, queue_capacity=config.limits.queue_capacity)
+        tools = Tools(sender=sender, limits=limits, policy=policy, config=config)
+        services = Registry.load(tools)
+        store = await _opened(config, environ, services)
+        try:
+            parts = Parts(config, store, services, limits, standings, OpenRequests())
+            yield App(_server(parts, log), parts, tools)
+        finally:
+            await store.close()
+    finally:
+        await client.close()
+
+
+async def _opened(config: Config, environ: Mapping[str, str], services: Registry) -> Store:
+    option, key_file = config.store.directory, config.store.key_file
+    directory = state_directory(Path(option) if option else None, environ)
+    keys = KeyPlaces.of(directory, Path(key_file).expanduser() if key_file else None, environ)
+    return await Store.open(directory, keys, services.restore)
+
+
+def address_policy(config: Config, host: str) -> AddressPolicy:
+    """Where URLs may lead for a daemon that listens at ``host``; ValueError names a bad ``[upstream] allow``."""
+    private = config.upstream.private_networks
+    try:
+        return AddressPolicy(
+            private=private == "allow" or (private == "auto" and is_loopback(host)), allow=config.upstream.allow
+        )
+    except ValueError as problem:
+        raise ValueError(f"[upstream.allow]: {problem}") from None
+
+
+def _server(parts: Parts, log: Log) -> Server:
+    options = parts.config.server
+    dispatch = Dispatcher(Router(ROUTES), parts, log)
+    return Server(dispatch, log, keepalive_timeout=options.keepalive_timeout, max_body=options.max_body)

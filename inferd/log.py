@@ -1,0 +1,94 @@
+"""The log: one line a request, one line an event of the daemon's life, to standard error; never what was sent.
+
+On a terminal lines are for people; otherwise they are JSON, for the journal.
+"""
+
+import logging
+import sys
+import time
+from typing import TextIO
+
+import msgspec
+
+from inferd.config import Log as LogConfig
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_ENCODER = msgspec.json.Encoder()
+
+
+class Log:
+    """Where everything inferd has to say goes. ``reconfigure`` changes level and form at once."""
+
+    def __init__(self, config: LogConfig, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self.reconfigure(config)
+
+    def reconfigure(self, config: LogConfig) -> None:
+        """Takes over a reloaded configuration."""
+        self._level = _LEVELS[config.level]
+        self._json = config.format == "json" or (config.format == "auto" and not self._stream.isatty())
+
+    def request(self, fields: dict[str, object]) -> None:
+        """One finished request; level info, warning where the status is 500 or above."""
+        status = fields.get("status")
+        level = logging.WARNING if isinstance(status, int) and status >= 500 else logging.INFO
+        self._write(level, "request", fields)
+
+    def malformed(self, remote: str | None, kind: str) -> None:
+        """A message that is no HTTP; never what it held."""
+        self._write(logging.INFO, "malformed request", {"remote": remote, "kind": kind})
+
+    def debug(self, message: str, **fields: object) -> None:
+        """What only someone looking for a fault wants to see."""
+        self._write(logging.DEBUG, message, fields)
+
+    def info(self, message: str, **fields: object) -> None:
+        """An event in the daemon's life."""
+        self._write(logging.INFO, message, fields)
+
+    def warning(self, message: str, **fields: object) -> None:
+        """Something an operator should look at in the morning."""
+        self._write(logging.WARNING, message, fields)
+
+    def error(self, message: str, **fields: object) -> None:
+        """Something an operator should look at now."""
+        self._write(logging.ERROR, message, fields)
+
+    def _write(self, level: int, message: str, fields: dict[str, object]) -> None:
+        if level < self._level:
+            return
+        told = {name: value for name, value in fields.items() if value is not None}
+        name = logging.getLevelName(level).lower()
+        if self._json:
+            line = _ENCODER.encode({"time": _now(), "level": name, "message": message, **told}).decode()
+        else:
+            pairs = " ".join(f"{key}={_plain(value)}" for key, value in told.items())
+            line = f"{_now()} {name:7} {message} {pairs}".rstrip()
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # Nobody can be told that nobody listens; the daemon's work goes on.
+
+
+class LibraryHandler(logging.Handler):
+    """Brings what libraries log to the log, one line each; their tracebacks might tell secrets."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        self._log.warning("library", logger=record.name, event=str(record.msg)[:200], exception=kind)
+
+
+def _now() -> str:
+    now = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"
+
+
+def _plain(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return _ENCODER.encode(text).decode() if not text or any(c in ' "=\\' or c < " " for c in text) else text

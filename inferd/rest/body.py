@@ -1,0 +1,110 @@
+"""The body of a request: received within its bounds, unpacked, of a media type that is understood."""
+
+import asyncio
+import zlib
+
+from aiohttp import web
+from aiohttp.web_exceptions import HTTPException
+
+from inferd.errors import BodyMissing, FlatFailure, IllegalArgument, StatusFailure
+
+# One step of unpacking, after which others have their turn: below a millisecond.
+_STEP = 256 * 1024
+
+# A body that unpacks beyond a megabyte to a hundred times its size is made to, not written: JSON packs some tenfold.
+_HARMLESS = 1024 * 1024
+_MAX_RATIO = 100
+
+# A packed body is one member; some tools append a few. Thousands of empty ones are an attack on the unpacker.
+_MAX_MEMBERS = 64
+
+_JSON_TYPES = frozenset({"application/json", "application/vnd.elasticsearch+json"})
+
+
+async def receive(request: web.BaseRequest, *, limit: int, timeout: float) -> bytes:
+    """The whole body as the client meant it, at most ``limit`` bytes, within ``timeout`` seconds; empty if none.
+
+    FlatFailure 406 for a media type that is not JSON; StatusFailure 415 for an encoding other than gzip, 413 for a
+    body too large, 408 for one that does not arrive; IllegalArgument for gzip that is broken.
+    """
+    if not request.can_read_body:
+        return b""
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    try:
+        async with asyncio.timeout(timeout):
+            raw = await _received(request, limit)
+    except TimeoutError:
+        raise StatusFailure(f"the request body did not arrive within [{timeout:g}s]", 408) from None
+    except HTTPException:
+        raise StatusFailure("the request body is malformed", 400) from None
+    return await _understood(request, raw, limit) if raw else raw
+
+
+def required(raw: bytes) -> bytes:
+    """``raw``, unless it is empty: BodyMissing."""
+    if not raw:
+        raise BodyMissing("request body is required")
+    return raw
+
+
+def check_media_type(header: str | None) -> None:
+    """FlatFailure 406 unless ``header`` is a media type of JSON."""
+    if header is None:
+        raise FlatFailure("Content-Type header is missing", 406)
+    if header.partition(";")[0].strip().lower() not in _JSON_TYPES:
+        raise FlatFailure(f"Content-Type header [{header}] is not supported", 406)
+
+
+async def _understood(request: web.BaseRequest, raw: bytes, limit: int) -> bytes:
+    check_media_type(request.headers.get("Content-Type"))
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "gzip":
+        return await _unpacked(raw, limit)
+    if encoding not in ("identity", ""):
+        raise StatusFailure("Content-Encoding header names an encoding that is not supported: only gzip is", 415)
+    return raw
+
+
+async def _received(request: web.BaseRequest, limit: int) -> bytes:
+    parts, size = [], 0
+    while part := await request.content.readany():
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _unpacked(packed: bytes, limit: int) -> bytes:
+    unpacked = bytearray()
+    rest = packed
+    for _ in range(_MAX_MEMBERS):
+        rest = await _member(rest, unpacked, min(limit, max(_HARMLESS, len(packed) * _MAX_RATIO)))
+        if not rest:
+            return bytes(unpacked)
+    raise IllegalArgument("the request body consists of too many gzip members")
+
+
+async def _member(packed: bytes, unpacked: bytearray, limit: int) -> bytes:
+    """Unpacks one gzip member onto ``unpacked``; what follows it."""
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    while not unpacker.eof:
+        try:
+            piece = unpacker.decompress(packed, _STEP)
+        except zlib.error:
+            raise IllegalArgument("the request body is not valid gzip") from None
+        packed = unpacker.unconsumed_tail
+        unpacked += piece
+        if len(unpacked) > limit:
+            raise _too_large(limit)
+        if not piece and not unpacker.eof:
+            raise IllegalArgument("the request body is gzip that was cut off")
+        await asyncio.sleep(0)
+    return unpacker.unused_data
+
+
+def _too_large(limit: int) -> StatusFailure:
+    return StatusFailure(
+        f"the request body is larger than [{limit}] bytes", 413, headers={"Connection": "close"}
+    )

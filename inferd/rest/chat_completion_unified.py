@@ -1,0 +1,49 @@
+"""``POST _inference/chat_completion/{id}/_unified``: a chat, streamed; the only way to one."""
+
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import web
+
+from inferd import sse
+from inferd.errors import RequestInvalid, StatusFailure, chat_envelope
+from inferd.rest.inference_request import check_requested
+from inferd.rest.request import Request
+from inferd.rest.shape import decode
+from inferd.rest.stream import EventStream
+from inferd.schema.chat_completion import ChatCompletionRequest, Chunk
+from inferd.schema.endpoint import Endpoint, TaskType
+
+PARSER = "UnifiedCompletionRequestBody"
+
+_BODY = msgspec.json.Decoder(ChatCompletionRequest)
+_ENCODER = msgspec.json.Encoder()
+
+
+async def handle(request: Request) -> web.StreamResponse:
+    """One event for each chunk of the upstream, as it comes."""
+    endpoint, chat = await _read(request)
+    service = request.parts.services.of(endpoint)
+    async with service.chat_completion(request.call(endpoint), chat) as chunks:
+        return await EventStream(request, chat_envelope).send(chunks, _events)
+
+
+async def _read(request: Request) -> tuple[Endpoint, ChatCompletionRequest]:
+    requested, store = request.task_type, request.parts.store
+    if requested is TaskType.ANY:
+        store.get(request.inference_id)
+    chat = decode(await request.raw(), _BODY, PARSER)
+    if not chat.messages:
+        raise RequestInvalid(["Field [messages] cannot be an empty array"])
+    endpoint = store.get(request.inference_id)
+    check_requested(requested, endpoint)
+    if endpoint.task_type is not TaskType.CHAT_COMPLETION:
+        raise StatusFailure(
+            f"Incompatible task_type for unified API, the requested type [{requested}] "
+            "must be one of [chat_completion]"
+        )
+    return endpoint, chat
+
+
+def _events(chunks: Sequence[Chunk]) -> bytes:
+    return b"".join([sse.encode(_ENCODER.encode(chunk)) for chunk in chunks])

@@ -1,0 +1,48 @@
+"""``/livez``, ``/readyz`` and ``/_health``: whether to restart the daemon, whether to send it work, and why not."""
+
+from aiohttp import web
+
+from inferd import __version__
+from inferd.errors import Failure
+from inferd.rest import answer
+from inferd.rest.request import Request
+
+
+async def livez(request: Request) -> web.Response:
+    """``ok`` as long as the loop turns; a restart would help otherwise, and only then."""
+    return answer.text("ok")
+
+
+async def readyz(request: Request) -> web.Response:
+    """``ok``, or 503 and one word: ``draining`` or ``store``."""
+    trouble = await _trouble(request)
+    return answer.text("ok") if trouble is None else answer.text(trouble, status=503)
+
+
+async def health(request: Request) -> web.Response:
+    """The whole truth as one document; an upstream that fails is told and does not make inferd unhealthy."""
+    trouble, parts = await _trouble(request), request.parts
+    endpoints = {}
+    for endpoint in parts.store.all():
+        standing = parts.standings.get(endpoint.inference_id)
+        if standing is not None:
+            endpoints[endpoint.inference_id] = standing
+    document = {
+        "status": "ok" if trouble is None else "unavailable",
+        "reason": trouble,
+        "version": __version__,
+        "endpoints": len(parts.store),
+        "open_streams": parts.open.streams,
+        "upstreams": endpoints,
+    }
+    return answer.json(document, status=200 if trouble is None else 503)
+
+
+async def _trouble(request: Request) -> str | None:
+    if request.parts.draining:
+        return "draining"
+    try:
+        await request.parts.store.probe()
+    except Failure:
+        return "store"
+    return None

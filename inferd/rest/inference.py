@@ -1,0 +1,37 @@
+"""``POST _inference/{task_type}/{id}``: one JSON answer."""
+
+import msgspec
+from aiohttp import web
+
+from inferd.rest import answer, inference_request
+from inferd.rest.request import Request
+from inferd.schema.endpoint import TaskType
+from inferd.schema.inference import Completions, Embeddings, Passages, Results
+
+
+class _Embedding(msgspec.Struct):
+    embedding: msgspec.Raw
+
+
+class _Completion(msgspec.Struct):
+    result: str
+
+
+async def handle(request: Request) -> web.Response:
+    """The results under the name of their task type."""
+    endpoint, asked = await inference_request.read(request)
+    service = request.parts.services.of(endpoint)
+    results = await service.infer(request.call(endpoint), asked)
+    return answer.json(document(endpoint.task_type, results))
+
+
+def document(task_type: TaskType, results: Results) -> dict[str, object]:
+    """The answer's body (Elasticsearch's DenseEmbeddingFloatResults, GenericDenseEmbeddingFloatResults …)."""
+    match results:
+        case Embeddings(vectors):
+            name = "embeddings" if task_type is TaskType.EMBEDDING else "text_embedding"
+            return {name: [_Embedding(vector) for vector in vectors]}
+        case Passages(inputs):
+            return {"chunked_inference_service_result": inputs}
+        case Completions(texts):
+            return {"completion": [_Completion(text) for text in texts]}

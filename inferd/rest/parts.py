@@ -1,0 +1,22 @@
+"""What the handlers may use, made once by ``inferd.app`` and handed to every one of them."""
+
+import msgspec
+
+from inferd.config import Config
+from inferd.ratelimit import RateLimits
+from inferd.registry import Registry
+from inferd.rest.open_requests import OpenRequests
+from inferd.standing import Standings
+from inferd.store import Store
+
+
+class Parts(msgspec.Struct):
+    """The parts of a running daemon. ``config`` is replaced on reload; ``draining`` turns True when it must stop."""
+
+    config: Config
+    store: Store
+    services: Registry
+    limits: RateLimits
+    standings: Standings
+    open: OpenRequests
+    draining: bool = False

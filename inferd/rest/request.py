@@ -1,0 +1,141 @@
+"""One request as a handler sees it: path and query read, body on demand, everything it may use at hand."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from aiohttp import web
+
+from inferd.errors import Document, Failure, IllegalArgument
+from inferd.rest import body
+from inferd.rest.parts import Parts
+from inferd.rest.routing import COMMON_PARAMETERS, Route
+from inferd.schema import timevalue
+from inferd.schema.endpoint import Endpoint, TaskType
+from inferd.schema.inference import Call, Deadline, Trace
+from inferd.xcontent import parse_object
+
+# Elasticsearch's BaseInferenceActionRequest: models write slowly, embeddings come at once. Seconds.
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_TIMEOUTS = {TaskType.COMPLETION: 120.0, TaskType.CHAT_COMPLETION: 120.0}
+
+# Longer waits are not kept in timers; a stream outlives its timeout anyway.
+LONGEST_TIMEOUT = 7 * 86_400.0
+
+
+class Request:
+    """What one handler works with. ``http`` is aiohttp's request, for the response's sake.
+
+    ``trace`` is filled while the request runs and read for its log line, as is ``failure``. ``carrier`` is
+    how a failure travels (see Route); a handler may change it before it fails.
+    """
+
+    def __init__(self, http: web.BaseRequest, route: Route, values: Mapping[str, str], parts: Parts) -> None:
+        self.http = http
+        self.route = route
+        self.parts = parts
+        self.trace = Trace()
+        self.failure: Failure | None = None
+        self.carrier = route.carrier
+        self._task = asyncio.current_task()
+        self._cut_by: Failure | None = None
+        self.inference_id = values.get("id", "")
+        self._values = values
+        self._query = {name: value for name, value in http.query.items()}
+        self._began = time.monotonic()
+        self._arrived = asyncio.get_running_loop().time()
+
+    @property
+    def task_type(self) -> TaskType:
+        """The task type in the path, ``any`` where it has none; StatusFailure for an unknown word."""
+        return TaskType.parse(self._values["task_type"]) if "task_type" in self._values else TaskType.ANY
+
+    def check_parameters(self) -> None:
+        """IllegalArgument for query parameters the route does not know, with a likely name where one is near."""
+        known = (*self.route.parameters, *COMMON_PARAMETERS)
+        unknown = [name for name in self._query if name not in known]
+        if not unknown:
+            return
+        told = ", ".join(f"[{name}]{_guess(name, known)}" for name in sorted(unknown))
+        noun = "parameter" if len(unknown) == 1 else "parameters"
+        path = self.http.path_qs.partition("?")[0]
+        raise IllegalArgument(f"request [{path}] contains unrecognized {noun}: {told}")
+
+    def require_body(self) -> None:
+        """BodyMissing if the request announces no body."""
+        if not self.http.can_read_body:
+            body.required(b"")
+
+    def body_refused(self) -> IllegalArgument:
+        """What a request is told whose body nobody would read."""
+        path = self.http.path_qs.partition("?")[0]
+        return IllegalArgument(f"request [{self.http.method} {path}] does not support having a body")
+
+    def flag(self, name: str) -> bool:
+        """The query parameter ``name`` as true (also when given without a value) or false (also when absent)."""
+        value = self._query.get(name, "false")
+        if value in ("true", ""):
+            return True
+        if value == "false":
+            return False
+        raise IllegalArgument(f"Failed to parse value [{value}] as only [true] or [false] are allowed.")
+
+    def query(self, name: str) -> str | None:
+        """The query parameter ``name``, None if it is absent."""
+        return self._query.get(name)
+
+    def timeout(self) -> float:
+        """The query parameter ``timeout`` in seconds, 0.0 where the task's default is to be taken."""
+        text = self._query.get("timeout")
+        return timevalue.parse(text, "timeout") if text is not None else 0.0
+
+    def deadline(self, task_type: TaskType) -> Deadline:
+        """When the time of this request, counted from its arrival, is over."""
+        seconds = self.timeout() or DEFAULT_TIMEOUTS.get(task_type, DEFAULT_TIMEOUT)
+        return Deadline(self._arrived + min(seconds, LONGEST_TIMEOUT), timevalue.text_of(seconds))
+
+    def call(self, endpoint: Endpoint) -> Call:
+        """What the endpoint's service needs to serve this request."""
+        return Call(
+            endpoint=endpoint,
+            secrets=self.parts.store.secrets(endpoint.inference_id),
+            deadline=self.deadline(endpoint.task_type),
+            trace=self.trace,
+        )
+
+    def cut(self, failure: Failure) -> None:
+        """Ends the request from outside, with ``failure`` as its answer or as the last event of its stream."""
+        self._cut_by = failure
+        if self._task is not None:
+            self._task.cancel()
+
+    def take_cut(self) -> Failure | None:
+        """For whoever catches a cancellation: the failure to tell if ``cut`` was its cause; None means raise on."""
+        failure, self._cut_by = self._cut_by, None
+        if failure is not None and self._task is not None:
+            self._task.uncancel()
+        return failure
+
+    def note_first_chunk(self) -> None:
+        """The first chunk is about to leave."""
+        self.trace.first_chunk = self.elapsed()
+
+    def elapsed(self) -> float:
+        """Seconds since the request arrived."""
+        # Not the loop's clock: uvloop's stands still within a turn and counts whole milliseconds.
+        return time.monotonic() - self._began
+
+    async def raw(self) -> bytes:
+        """The body, unpacked; empty if there is none. See ``body.receive`` for the failures."""
+        server = self.parts.config.server
+        return await body.receive(self.http, limit=server.max_body, timeout=server.body_timeout)
+
+    async def document(self) -> Document:
+        """The body as one JSON object; BodyMissing or MalformedContent otherwise."""
+        return parse_object(body.required(await self.raw()))
+
+
+def _guess(name: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.7)
+    return f" -> did you mean [{near[0]}]?" if near else ""

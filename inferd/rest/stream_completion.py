@@ -1,0 +1,56 @@
+"""``POST _inference/{task_type}/{id}/_stream``: a completion as it is written."""
+
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import web
+
+from inferd import sse
+from inferd.errors import StatusFailure, envelope
+from inferd.rest import chat_completion_unified, inference_request
+from inferd.rest.inference import document
+from inferd.rest.request import Request
+from inferd.rest.stream import HEADERS, EventStream
+from inferd.schema.endpoint import TaskType
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class _Delta(msgspec.Struct):
+    delta: str
+
+
+class _Event(msgspec.Struct):
+    completion: list[_Delta]
+
+
+async def handle(request: Request) -> web.StreamResponse:
+    """``{"completion":[{"delta":…}]}`` for each piece of text; an ``embedding`` comes whole, in one event."""
+    if request.parts.config.compat.chat_on_stream_route and _is_chat(request):
+        request.carrier = "chat"
+        return await chat_completion_unified.handle(request)
+    endpoint, asked = await inference_request.read(request)
+    service = request.parts.services.of(endpoint)
+    if endpoint.task_type is TaskType.EMBEDDING:
+        results = await service.infer(request.call(endpoint), asked)
+        whole = _ENCODER.encode(document(endpoint.task_type, results))
+        return web.Response(body=sse.encode(whole) + sse.encode(b"[DONE]"), headers=HEADERS)
+    if endpoint.task_type is not TaskType.COMPLETION:
+        raise StatusFailure(
+            f"Streaming is not allowed for service [{endpoint.service}] and task [{request.task_type}]. "
+            "Supported tasks: [completion,chat_completion]",
+            405,
+        )
+    async with service.stream_completion(request.call(endpoint), asked) as texts:
+        return await EventStream(request, envelope).send(texts, _events)
+
+
+def _is_chat(request: Request) -> bool:
+    if request.task_type is TaskType.ANY and request.inference_id in request.parts.store:
+        return request.parts.store.get(request.inference_id).task_type is TaskType.CHAT_COMPLETION
+    return request.task_type is TaskType.CHAT_COMPLETION
+
+
+def _events(texts: Sequence[str]) -> bytes:
+    """One event for each piece that came: none waits for the next, none is joined to another."""
+    return b"".join(sse.encode(_ENCODER.encode(_Event([_Delta(text)]))) for text in texts)
