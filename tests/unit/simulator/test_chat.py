@@ -15,7 +15,7 @@ WEATHER = {
     "function": {"name": "get_weather", "parameters": {"properties": {"location": {"type": "string"}}}},
 }
 TIME = {"type": "function", "function": {"name": "get_time"}}
-RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "21 degrees"}
+RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "The weather: 21 degrees"}
 
 
 def body(**fields: Any) -> bytes:

@@ -74,7 +74,8 @@ def test_a_call_comes_in_pieces() -> None:
 
 def test_a_document_holds_the_same() -> None:
     document = as_document(completion(Choice(0, ["One", " two"], "stop", thoughts=["t", " u"]), reasoning="reasoning"))
-    message: dict[str, Any] = {"role": "assistant", "content": "One two", "refusal": None, "annotations": [], "reasoning": "t u"}
+    message: dict[str, Any] = {"role": "assistant", "content": "One two", "refusal": None, "annotations": []}
+    message["reasoning"] = "t u"
     assert document == OUTLINE | {
         "object": "chat.completion",
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],

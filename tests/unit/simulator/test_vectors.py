@@ -61,6 +61,11 @@ def test_long_and_odd_texts_have_vectors(text: str) -> None:
     assert len(embed(text, 256)) == 1024
 
 
+@pytest.mark.parametrize("text", ["443", "561", "10013"])
+def test_features_that_cancel_out_still_leave_a_direction(text: str) -> None:
+    assert abs(floats(embed(text, 1))[0]) == 1.0
+
+
 def test_a_vector_costs_little() -> None:
     start = process_time()
     for number in range(100):
