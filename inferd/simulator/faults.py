@@ -218,7 +218,7 @@ def faults_help() -> str:
 
 
 _RULES = """\
-  Add "-once" to a name of the first table (sim-429-once), and only the first request with that model is struck.
+  Add "-once" to any name without an N (sim-429-once), and only the first request with that model is struck.
   Join names with "+" (gpt-4o+sim-words-50+sim-pace-20); parts that do not begin with "sim-" change nothing.
   POST /oauth/token takes the same names as scopes; also: sim-short (the token lives 1 s), sim-revoked (the
   token works once, then gives 401). The client_secret "sim-wrong" and the bearer key "sim-invalid" are refused."""
