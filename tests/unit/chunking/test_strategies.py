@@ -122,3 +122,8 @@ def test_separators_are_tried_in_turn_and_then_sentences() -> None:
 def test_a_separator_that_never_matches_changes_nothing() -> None:
     text = icu.UnicodeString("a b c\nd e f\n")
     assert by_separators(text, 4, ("x", "\n")) == by_separators(text, 4, ("\n",))
+
+
+def test_neighbours_are_joined_up_to_the_size() -> None:
+    text = icu.UnicodeString("a b. -c d. -e f. -g")
+    assert by_separators(text, 4, ("-",)) == [(0, 11), (11, 19)]
