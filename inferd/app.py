@@ -24,7 +24,7 @@ from inferd.upstream.sender import Sender
 
 
 class App(NamedTuple):
-    """A running inferd without its sockets: ``server`` makes the connections; ``parts`` and ``tools`` change on reload."""
+    """A running inferd without sockets: ``server`` makes connections; ``parts`` and ``tools`` change on reload."""
 
     server: Server
     parts: Parts

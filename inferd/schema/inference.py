@@ -9,7 +9,7 @@ from inferd.schema.endpoint import Endpoint, Secrets
 
 
 class Deadline(msgspec.Struct, frozen=True):
-    """When a request's time is over: ``at`` in seconds of the loop's clock; ``text`` as Elasticsearch prints the span."""
+    """When a request's time is over: ``at`` in seconds of the loop's clock, ``text`` as Elasticsearch prints it."""
 
     at: float
     text: str
