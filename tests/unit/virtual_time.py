@@ -4,9 +4,11 @@ import asyncio
 import math
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 # Seconds that every turn of the loop takes. Without it a timer set "now" by a rounding error would fire for ever.
 TURN = 1e-9
@@ -41,15 +43,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, grain: float = 0.0) -> None:
         self._clock = _Clock(grain)
+        self.delays: list[float] = []
         super().__init__(self._clock)
 
     def time(self) -> float:
         """The virtual clock, in seconds."""
         return self._clock.now
 
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Set a timer, and keep for how many seconds in ``delays``."""
+        self.delays.append(when - self.time())
+        return super().call_at(when, callback, *args, context=context)
+
+    @property
+    def timers(self) -> int:
+        """How many timers run."""
+        return sum(not timer.cancelled() for timer in self._scheduled)
+
     def call_after_next_timer(self, callback: Callable[[], object]) -> None:
         """Call back in the same turn as the timer that is due next, right after it."""
         self.call_at(math.nextafter(min(timer.when() for timer in self._scheduled), math.inf), callback)
+
+
+def virtual_loop() -> VirtualLoop:
+    """The loop that runs this test."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    return loop
 
 
 def run(scenario: Coroutine[Any, Any, T], *, grain: float = 0.0) -> T:

@@ -8,7 +8,7 @@ import pytest
 from inferd.ratelimit.bucket import LATENESS
 from inferd.ratelimit.limit import RateLimit
 from tests.unit.ratelimit.crowd import Crowd, most_above, now, rising
-from tests.unit.virtual_time import run
+from tests.unit.virtual_time import run, virtual_loop
 
 
 def test_a_full_bucket_at_once_and_then_the_rate() -> None:
@@ -70,6 +70,22 @@ def test_the_slowest_and_the_fastest_rate(requests_per_minute: int) -> None:
         return now() - start
 
     assert run(scenario()) == pytest.approx(120 if requests_per_minute == 1 else 0, abs=0.001)
+
+
+def test_one_timer_a_place_and_none_that_the_loop_would_spin_on() -> None:
+    async def scenario() -> None:
+        slow = Crowd(RateLimit("a", 600, burst=1))
+        slow.come(101)
+        await slow.outcomes()
+        assert len(virtual_loop().delays) == 100
+        virtual_loop().delays.clear()
+        fast = Crowd(RateLimit("b", 600_000, burst=1))
+        fast.come(1_000)
+        await fast.outcomes()
+        assert min(virtual_loop().delays) >= 0.000_999
+        assert len(virtual_loop().delays) <= 101
+
+    run(scenario())
 
 
 async def test_real_timers_keep_the_rate() -> None:

@@ -55,6 +55,22 @@ def test_a_deleted_one_is_forgotten_after_a_minute_without_a_task() -> None:
     run(scenario())
 
 
+def test_one_deleted_again_is_remembered_from_then_on_and_keeps_no_other_in_memory() -> None:
+    async def scenario() -> None:
+        every = RateLimits()
+        old = {inference_id: every.of(inference_id, 60) for inference_id in "ab"}
+        every.delete("a")
+        every.delete("b")
+        every.of("a", 60)
+        await asyncio.sleep(limits.MEMORY - 1)
+        every.delete("a")
+        await asyncio.sleep(2)
+        assert every.of("b", 60) is not old["b"]
+        assert every.of("a", 60) is old["a"]
+
+    run(scenario())
+
+
 async def test_no_more_than_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MEMORY_SIZE", 2)
     every = RateLimits()
