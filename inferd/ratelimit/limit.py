@@ -11,9 +11,6 @@ from inferd.ratelimit.bucket import Bucket
 # still meanwhile: the wait for half a millisecond would be spent at full speed. What comes late is made up for.
 SHORTEST_TIMER = 0.001
 
-# Seconds added to a timer, so that it does not fire a rounding error too early and cost another one.
-ROUNDING = 1e-6
-
 # Longest Retry-After, seconds. The slowest rate, one a minute, frees a place by then; and of those who wait now most
 # have given up (requests wait 30 s by default, 120 s for chat), so no promise about them reaches further.
 LONGEST_PROMISE = 60.0
@@ -142,8 +139,7 @@ class RateLimit:
         elif not head.done() and self._timer is None:
             wait = self._bucket.wait(1)
             if wait:
-                delay = max(wait + ROUNDING, SHORTEST_TIMER)
-                self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+                self._timer = asyncio.get_running_loop().call_later(max(wait, SHORTEST_TIMER), self._ring)
             else:
                 head.set_result(None)
 
