@@ -16,6 +16,7 @@ The tree, by what the client did or what befell it::
     ├── BodyMissing                 parse_exception, 400
     ├── MediaTypeInvalid            media_type_header_exception, 400
     ├── AccessDenied                security_exception, 401 or 403
+    ├── NumberFormat                number_format_exception, only as a cause
     ├── RequestTimedOut             timeout_exception, 429
     └── FlatFailure                 errors that Elasticsearch writes as one string, before any handler
 
@@ -64,6 +65,8 @@ class Failure(Exception):
     def __init__(
         self, reason: str, *, headers: Mapping[str, str] | None = None, metadata: Mapping[str, object] | None = None
     ) -> None:
+        # A header or a path may hold bytes that are no UTF-8; the answer must be.
+        reason = reason if reason.isascii() else reason.encode("utf-8", "replace").decode()
         super().__init__(reason)
         self.reason = reason
         self.headers = dict(headers or {})
@@ -208,6 +211,13 @@ class AccessDenied(Failure):
         self.status = status
 
 
+class NumberFormat(Failure):
+    """Text that is no number; only ever the cause of another failure."""
+
+    status = 400
+    type = "number_format_exception"
+
+
 class RequestTimedOut(Failure):
     """The time of the request was over before the answer began (9.5: 429, elasticsearch pull request 146531)."""
 
@@ -232,6 +242,10 @@ class FlatFailure(Failure):
         self.show_status = show_status
 
 
+# Java's own exceptions: only Elasticsearch's are unwrapped to find the root (ElasticsearchException.guessRootCauses).
+_OWN_ROOTS = (IllegalArgument, MediaTypeInvalid, ValidationFailed)
+
+
 def envelope(failure: Failure) -> Document:
     """The document of a failure: ``{"error": {root_cause, type, reason, …}, "status": N}``, or the flat form.
 
@@ -240,7 +254,7 @@ def envelope(failure: Failure) -> Document:
     if isinstance(failure, FlatFailure):
         return {"error": failure.reason} | ({"status": failure.status} if failure.show_status else {})
     root = failure
-    while root.cause is not None:
+    while root.cause is not None and not isinstance(root, _OWN_ROOTS):
         root = root.cause
     error: Document = {"root_cause": [_summary(root)], **_summary(failure)}
     if failure.cause is not None:

@@ -17,7 +17,9 @@ from inferd.errors import Document, MalformedContent, TruncatedContent
 
 # One token of JSON that msgspec has already found well-formed; white space, commas and colons are passed over.
 _TOKEN = re.compile(rb'[\s,:]*("(?:[^"\\]|\\.)*"|[{}\[\]]|[^\s,:{}\[\]"]+)', re.DOTALL)
-_AT_PATH = re.compile(r"^(.*) - at `(?:key in )?(\$.*)`$")
+_AT_PATH = re.compile(r"^(.*) - at `(?:key in )?(\$.*)`$", re.DOTALL)
+# An escape in a string; the group is there where it is half of a surrogate pair without its other half.
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
 Path = tuple[str | int, ...]
@@ -56,6 +58,8 @@ def malformed(raw: bytes, problem: Exception) -> MalformedContent | TruncatedCon
     if isinstance(problem, UnicodeDecodeError):
         at = _invalid_utf8(raw)
         return MalformedContent(f"{place_at(raw, at)} Invalid UTF-8 byte 0x{raw[at]:02x}")
+    if (at := _lone_surrogate(raw)) is not None:
+        return MalformedContent(f"{place_at(raw, at)} Escape of half a surrogate pair")
     if "truncated" in str(problem):
         return TruncatedContent(f"{place_at(raw, len(raw))} Unexpected end-of-input")
     detail = str(problem).removeprefix("JSON is malformed: ").split(" (byte ")[0]
@@ -69,10 +73,10 @@ def place_at(raw: bytes, offset: int) -> Place:
     return Place(raw.count(b"\n", 0, offset) + 1, column)
 
 
-def place_of(raw: bytes, path: Path) -> Place:
-    """The place where the value at ``path`` begins in well-formed ``raw``: of the whole document where it is not."""
+def place_of(raw: bytes, path: Path, *, key: bool = False) -> Place:
+    """Where the value at ``path`` (or its ``key``) begins in well-formed ``raw``: the whole document where it is not."""
     for at, offset, is_key in _walk(raw):
-        if at == path and not is_key:
+        if at == path and is_key is key:
             return place_at(raw, offset)
     return place_at(raw, len(raw) - len(raw.lstrip()))
 
@@ -181,6 +185,15 @@ def _first_fault(raw: bytes) -> Place:
     except ValueError:
         pass  # A number too long for it, or bytes that are not text: then the start will do.
     return Place(1, 1)
+
+
+def _lone_surrogate(raw: bytes) -> int | None:
+    """Where half a surrogate pair is escaped, if nothing else is wrong with ``raw``: msgspec calls it truncated."""
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return next((escape.start() for escape in _ESCAPE.finditer(raw) if escape[1]), None)
 
 
 def _invalid_utf8(raw: bytes) -> int:

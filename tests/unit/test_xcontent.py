@@ -100,6 +100,23 @@ def test_a_path_that_is_not_there_is_the_whole_document() -> None:
     assert place_of(b'\n {"a":1}', ("b",)) == (2, 2)
 
 
+def test_a_key_has_a_place_of_its_own() -> None:
+    assert str(place_of(b'{"a":1,\n  "b":2}', ("b",), key=True)) == "[2:3]"
+    assert str(place_of(b'{"a":1,\n  "b":2}', ("b",))) == "[2:7]"
+
+
+def test_half_a_surrogate_pair_is_not_taken_for_an_early_end() -> None:
+    for raw, reason in (
+        (rb'{"a":"x\ud800"}', "[1:8] Escape of half a surrogate pair"),
+        (rb'{"a":"\\ud83d\ude00 \ud83d\ude00 \udc00"}', "[1:14] Escape of half a surrogate pair"),
+    ):
+        with pytest.raises(MalformedContent) as raised:
+            parse_object(raw)
+        assert raised.value.reason == reason
+    with pytest.raises(TruncatedContent):
+        parse_object(rb'{"a":"\ud83d')
+
+
 def test_what_msgspec_says_and_about_which_path() -> None:
     def problem(raw: bytes, kind: object) -> msgspec.ValidationError:
         with pytest.raises(msgspec.ValidationError) as caught:
