@@ -89,7 +89,7 @@ class AddressPolicy:
 
         Asked where a URL enters (PUT, ``_update``, configuration); a name is judged when it is connected to.
         """
-        host, port = _host_and_port(url)
+        host, port = host_and_port(url)
         if host.lower().rstrip(".") == "localhost":
             host = "127.0.0.1"
         try:
@@ -108,7 +108,8 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _host_and_port(url: str) -> tuple[str, int]:
+def host_and_port(url: str) -> tuple[str, int]:
+    """The host as ``url`` writes it, without brackets, and the port it means; BadUrl if the text cannot be called."""
     if len(url) > MAX_URL:
         raise BadUrl(f"longer than {MAX_URL} characters")
     if any(not "!" <= character <= "~" for character in url) or "\\" in url:
