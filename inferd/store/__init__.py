@@ -45,6 +45,8 @@ class Store:
         self._thread = thread
         self._resources = resources
         self._entries: dict[str, _Entry] = {}
+        # The last write under way for each id.
+        self._changing: dict[str, asyncio.Future[None]] = {}
         self._sorted: tuple[Endpoint, ...] | None = None
         self._written = -math.inf
         self._probing: asyncio.Future[None] | None = None
@@ -101,9 +103,17 @@ class Store:
         """Add an endpoint, durably; raises EndpointExists, and StatusFailure 503 if the disk did not take it."""
         await self._change(endpoint.inference_id, _Entry(endpoint, secrets), new=True)
 
-    async def replace(self, endpoint: Endpoint, secrets: Secrets) -> None:
-        """Put the endpoint in the place of the one of its id, durably; raises EndpointNotFound, StatusFailure 503."""
-        await self._change(endpoint.inference_id, _Entry(endpoint, secrets), new=False)
+    async def replace(self, endpoint: Endpoint, secrets: Secrets, *, instead_of: Endpoint | None = None) -> None:
+        """Put the endpoint in the place of the one of its id, durably; raises EndpointNotFound, StatusFailure 503.
+
+        StatusFailure 409 if that is not ``instead_of``, as ``get`` once returned it: somebody else was faster.
+        """
+        inference_id = endpoint.inference_id
+        while instead_of is not None and (earlier := self._changing.get(inference_id)) is not None:
+            await asyncio.wait([earlier])
+        if instead_of is not None and self.get(inference_id) is not instead_of:
+            raise StatusFailure(f"Inference endpoint [{inference_id}] was changed in the meantime", 409)
+        await self._change(inference_id, _Entry(endpoint, secrets), new=False)
 
     async def delete(self, inference_id: str) -> None:
         """Take the endpoint and its secrets away, durably; raises EndpointNotFound, StatusFailure 503."""
@@ -142,6 +152,7 @@ class Store:
     async def _change(self, inference_id: str, entry: _Entry | None, *, new: bool) -> None:
         row = None if entry is None else sealed(entry.endpoint, entry.secrets, self._vault)
         writing = self._submit(partial(self._database.write, inference_id, row, new=new))
+        self._changing[inference_id] = writing
         writing.add_done_callback(partial(self._publish, inference_id, entry))
         # ``wait`` leaves the future alone when this caller is cancelled; a bare await would cancel it and, with it,
         # a write that still stands in the queue, or the news of one that does not.
@@ -150,6 +161,8 @@ class Store:
 
     def _publish(self, inference_id: str, entry: _Entry | None, writing: "asyncio.Future[None]") -> None:
         # Futures of one thread are done in the order of its commits, so memory follows the disk in order.
+        if self._changing.get(inference_id) is writing:
+            del self._changing[inference_id]
         error = writing.exception()
         if error is not None:
             if not isinstance(error, Failure) or error.status == 503:

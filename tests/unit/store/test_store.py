@@ -62,6 +62,31 @@ async def test_writes_at_once_are_done_in_their_order(store: Store, folder: Path
     assert await disk(folder) == now
 
 
+async def test_a_change_takes_the_place_only_of_what_it_was_made_from(store: Store, folder: Path) -> None:
+    old = store.get("a")
+    await store.replace(endpoint("a", "1"), api_key(), instead_of=old)
+    with pytest.raises(StatusFailure, match=r"\[a\] was changed in the meantime") as raised:
+        await store.replace(endpoint("a", "2"), api_key(), instead_of=old)
+    assert raised.value.status == 409
+    with pytest.raises(EndpointNotFound):
+        await store.replace(endpoint("b"), api_key(), instead_of=old)
+    assert store.get("a") == endpoint("a", "1")
+
+
+async def test_a_change_waits_for_those_under_way_before_it_compares(store: Store, folder: Path) -> None:
+    old = store.get("a")
+    gone, again, late = await asyncio.gather(
+        store.delete("a"),
+        store.create(endpoint("a"), api_key("sk-new")),
+        store.replace(endpoint("a", "2"), api_key(), instead_of=old),
+        return_exceptions=True,
+    )
+    assert (gone, again) == (None, None) and isinstance(late, StatusFailure)
+    assert store.secrets("a") == {"api_key": "sk-new"}
+    await store.close()
+    assert await disk(folder) == {"a": (endpoint("a"), {"api_key": "sk-new"})}
+
+
 async def test_reads_never_wait_and_see_a_write_only_once_it_is_durable(store: Store, faults: Faults) -> None:
     held = faults.holding["COMMIT"] = threading.Event()
     writing = asyncio.create_task(store.replace(endpoint("a", "new"), api_key()))
