@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp.resolver import ThreadedResolver
 
 from inferd.upstream.addresses import AddressPolicy, AddressRefused
-from inferd.upstream.client import Broken, HostUnknown, Refused, Request, Response, Trouble, Unreachable
+from inferd.upstream.client import Broken, HostUnknown, Refused, Request, Response, Trouble, Unreachable, words
 
 # How long an idle connection is kept. Most providers close theirs after 60 s or more.
 _KEEPALIVE = 55.0
@@ -30,7 +30,7 @@ class AiohttpResponse:
         try:
             return await self._response.content.readany()
         except aiohttp.ClientError as problem:
-            raise Broken(f"the answer broke off: {_words(problem)}") from None
+            raise Broken(f"the answer broke off: {words(problem)}") from None
 
     def close(self) -> None:
         """See Response."""
@@ -121,19 +121,12 @@ def _trouble(problem: Exception) -> Trouble:
         case aiohttp.ClientConnectorError() if isinstance(problem.os_error, AddressRefused):
             return Refused(str(problem.os_error))
         case aiohttp.ClientConnectorCertificateError():
-            return Refused(f"the upstream's certificate is not trusted: {_words(problem.certificate_error)}")
+            return Refused(f"the upstream's certificate is not trusted: {words(problem.certificate_error)}")
         case aiohttp.ClientConnectorError() | aiohttp.ClientOSError():
-            return Unreachable(_words(problem.__cause__ or problem))
+            return Unreachable(words(problem.__cause__ or problem))
         case asyncio.TimeoutError():
             return Unreachable("no connection within [upstream] connect_timeout")
         case aiohttp.ServerDisconnectedError():
             return Unreachable("the connection was closed before an answer came")
         case _:
-            return Broken(f"the answer is not valid HTTP: {_words(problem)}")
-
-
-def _words(problem: BaseException) -> str:
-    """The system's words where there are some, else the kind of failure: never what was sent."""
-    if isinstance(problem, OSError) and problem.strerror:
-        return problem.strerror
-    return type(problem).__name__
+            return Broken(f"the answer is not valid HTTP: {words(problem)}")

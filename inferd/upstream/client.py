@@ -1,5 +1,7 @@
 """What any HTTP client of inferd offers, and what can go wrong before an upstream has given its answer."""
 
+import os
+import ssl
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -39,6 +41,17 @@ class Unreachable(Trouble):
 
 class Broken(Trouble):
     """The answer began and broke off, or is no HTTP, or is too long."""
+
+
+def words(problem: BaseException) -> str:
+    """The system's words for ``problem`` where it has some, else its kind: never what was sent, nor where to."""
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return problem.verify_message
+    if isinstance(problem, ssl.SSLError):
+        return f"TLS failed: {problem.reason}"
+    if isinstance(problem, OSError) and problem.errno:
+        return os.strerror(problem.errno)
+    return type(problem).__name__
 
 
 class Response(Protocol):
