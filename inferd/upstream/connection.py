@@ -1,0 +1,177 @@
+"""One connection to an upstream: sends a request, hands over the answer as it comes, and is free for the next."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol, cast
+
+from inferd.upstream.client import Broken, Trouble, Unreachable, words
+from inferd.upstream.http1 import Answer, AnswerParser, NotHttp, Origin
+
+# Body that nobody has read yet; beyond it the upstream has to wait. One read of the loop (uvloop: 256 KiB) may
+# come on top.
+MAX_UNREAD = 128 * 1024
+
+_CLOSED = "the connection was closed before an answer came"
+
+
+class Owner(Protocol):
+    """Who is told what becomes of a connection."""
+
+    def adopt(self, connection: "Connection") -> None:
+        """It is there, and in use."""
+        ...
+
+    def free(self, connection: "Connection") -> None:
+        """Its answer has come whole, and it can carry another request."""
+        ...
+
+    def forget(self, connection: "Connection") -> None:
+        """It is no more. Told once at least."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """A connection to ``origin``; the loop calls its protocol half, ``exchange`` is for one caller at a time."""
+
+    def __init__(self, origin: Origin, owner: Owner) -> None:
+        self.origin = origin
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._parser = AnswerParser()
+        self._transport: asyncio.Transport
+        # The answer that is coming; None while idle.
+        self._answer: Answer | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._paused = False
+
+    @property
+    def usable(self) -> bool:
+        """False once it is closed or about to be."""
+        return not self._transport.is_closing()
+
+    async def exchange(self, request: bytes) -> "ConnectionResponse":
+        """Sends ``request``; the answer, once its head is here.
+
+        Unreachable if the connection is lost before a byte of it came, Broken for a head that is none. The connection
+        is closed unless this returns.
+        """
+        if not self.usable:
+            raise Unreachable(_CLOSED)
+        answer = self._answer = self._parser.expect()
+        try:
+            self._transport.write(request)
+            while not answer.status:
+                await self.news(answer)
+        except BaseException:
+            self.abort()
+            raise
+        return ConnectionResponse(self, answer)
+
+    async def news(self, answer: Answer) -> None:
+        """Returns when more of ``answer``, which must not be complete, may have come; raises what ended it."""
+        if answer.trouble is not None:
+            raise answer.trouble
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        self._waiter = self._loop.create_future()
+        await self._waiter
+
+    def abort(self) -> None:
+        """Closes the connection at once."""
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._owner.adopt(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the loop."""
+        answer = self._answer
+        if answer is None:
+            # An answer to nothing: whatever comes next could be taken for an answer to another's request.
+            self.abort()
+            return
+        try:
+            self._parser.feed(data)
+        except NotHttp as problem:
+            self._end(answer, Broken(f"the answer is not valid HTTP: {problem}"))
+            return
+        if answer.complete:
+            self._finish(answer)
+        elif answer.size > MAX_UNREAD and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        """Called by the loop. Nothing more can come, so what is still to be sent has lost its purpose."""
+        self._lose(None)
+        self.abort()
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        """Called by the loop."""
+        self._lose(problem)
+        self._owner.forget(self)
+
+    def _lose(self, problem: Exception | None) -> None:
+        answer = self._answer
+        if answer is None:
+            return
+        if problem is None:
+            self._parser.end()
+        if answer.complete:
+            self._answer = None
+            self._wake()
+        elif answer.touched:
+            self._end(answer, Broken("the answer broke off"))
+        else:
+            self._end(answer, Unreachable(words(problem) if problem is not None else _CLOSED))
+
+    def _end(self, answer: Answer, trouble: Trouble) -> None:
+        answer.trouble = trouble
+        self._answer = None
+        self.abort()
+        self._wake()
+
+    def _finish(self, answer: Answer) -> None:
+        """Free for the next request, though nobody may have read this answer yet: it needs the connection no more."""
+        self._answer = None
+        # An upstream that answers before it has the whole request would take the rest of it for another one.
+        if not answer.reusable or self._transport.get_write_buffer_size() or not self.usable:
+            self.abort()
+            return
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        self._owner.free(self)
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+class ConnectionResponse:
+    """See Response. It holds its connection only until the answer is complete."""
+
+    def __init__(self, connection: Connection, answer: Answer) -> None:
+        self.status = answer.status
+        self.headers: Mapping[str, str] = answer.headers
+        self._connection = connection
+        self._answer = answer
+
+    async def read(self) -> bytes:
+        """See Response."""
+        answer = self._answer
+        while not answer.parts:
+            if answer.complete:
+                return b""
+            await self._connection.news(answer)
+        return answer.take()
+
+    def close(self) -> None:
+        """See Response."""
+        if not self._answer.complete:
+            self._connection.abort()

@@ -1,0 +1,210 @@
+"""HTTP/1.1 as a client speaks it (RFC 9112), without I/O: a request into bytes, bytes into an answer.
+
+The parser is llhttp, strict as it comes: a message with two lengths, with bare line feeds, with folded headers or
+with anything else that two readers could understand in two ways is refused.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import httptools
+
+from inferd.upstream.addresses import BadUrl, host_and_port
+from inferd.upstream.client import Request, Trouble
+
+# What may come without a byte of the body in it: a head with all 1xx before it, chunk extensions, trailers.
+# Servers commonly send 8 KiB at most; aiohttp's client takes 8 KiB a line and 128 headers.
+MAX_HEAD = 64 * 1024
+MAX_HEADERS = 128
+
+# These frame the message or name the connection, so they are ours alone to send.
+_OUR_HEADERS = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+_HEADER_LINES = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t -~]*\r\n)*")
+
+
+class Unsendable(ValueError):
+    """A request that cannot be said in HTTP; the message is the reason and repeats nothing of the request."""
+
+
+class NotHttp(ValueError):
+    """What came is no HTTP answer; the message is the reason and repeats nothing of what came."""
+
+
+class Origin(NamedTuple):
+    """What a connection is good for (RFC 9110 section 4.3.1)."""
+
+    tls: bool
+    host: str
+    port: int
+
+
+def rendered(request: Request) -> tuple[Origin, bytes]:
+    """Where ``request`` goes, and its bytes; Unsendable for a URL or headers that would not stay what they are."""
+    origin, start = _target(request.url)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
+    # As many line ends as headers: none has one inside.
+    if not _HEADER_LINES.fullmatch(lines) or lines.count("\n") != len(request.headers):
+        raise Unsendable("a header is not printable ASCII")
+    if not _OUR_HEADERS.isdisjoint([name.lower() for name, _ in request.headers]):
+        raise Unsendable("a header is not the caller's to send")
+    head = f"{start}{lines}Content-Length: {len(request.body)}\r\n\r\n"
+    return origin, head.encode("ascii") + request.body
+
+
+@lru_cache(maxsize=256)
+def _target(url: str) -> tuple[Origin, str]:
+    """The origin of ``url``, and the request line and Host header that name its resource there."""
+    try:
+        host, port = host_and_port(url)
+    except BadUrl as problem:
+        raise Unsendable(f"the URL cannot be called: {problem}") from None
+    parts = urlsplit(url)
+    tls = parts.scheme == "https"
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    name = f"[{host}]" if ":" in host else host
+    if port != (443 if tls else 80):
+        name = f"{name}:{port}"
+    return Origin(tls, host, port), f"POST {target} HTTP/1.1\r\nHost: {name}\r\n"
+
+
+class Headers(Mapping[str, str]):
+    """The headers of an answer, asked for in any case; of several with one name the first."""
+
+    def __init__(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        self._pairs = pairs
+        self._read: dict[str, str] | None = None
+
+    def __getitem__(self, name: str) -> str:
+        return self._values()[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+    def _values(self) -> dict[str, str]:
+        """Made when it is first asked for: of most answers no header is."""
+        if self._read is None:
+            self._read = {}
+            for name, value in self._pairs:
+                self._read.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        return self._read
+
+
+class Answer:
+    """What has come of one answer so far.
+
+    ``status`` is 0 until the head is whole; ``parts`` is the body that nobody has taken yet, ``size`` its bytes;
+    ``touched`` says that something came at all. Once ``complete``, ``reusable`` says whether the connection may
+    carry another request. ``trouble`` is why no more will come of one that is not complete.
+    """
+
+    __slots__ = ("complete", "headers", "pairs", "parts", "reusable", "size", "status", "touched", "trouble")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.pairs: list[tuple[bytes, bytes]] = []
+        self.headers = Headers(self.pairs)
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.touched = self.complete = self.reusable = False
+        self.trouble: Trouble | None = None
+
+    def take(self) -> bytes:
+        """All of the body that is here, which is then no longer."""
+        data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts.clear()
+        self.size = 0
+        return data
+
+
+class AnswerParser:
+    """Makes answers of the bytes of one connection, one after the other: ``expect`` each before its bytes come."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer = Answer()
+        self._bodiless = 0
+        self._fault = ""
+
+    def expect(self) -> Answer:
+        """The answer that is now to come, and that ``feed`` fills."""
+        self._answer = Answer()
+        self._bodiless = 0
+        return self._answer
+
+    def feed(self, data: bytes) -> None:
+        """Takes what came. NotHttp if that is no answer, or if what frames the body is too long."""
+        answer = self._answer
+        answer.touched = True
+        if not answer.status and len(data) > MAX_HEAD - self._bodiless:
+            head, data = data[: MAX_HEAD - self._bodiless], data[MAX_HEAD - self._bodiless :]
+            self._parse(answer, head)
+            if not answer.status:
+                raise NotHttp("its head is too long")
+        self._parse(answer, data)
+
+    def end(self) -> None:
+        """The upstream says no more: the end of a body that has neither a length nor chunks, and of no other."""
+        answer = self._answer
+        framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
+        answer.complete = answer.complete or (answer.status != 0 and not framed)
+
+    def _parse(self, answer: Answer, data: bytes) -> None:
+        before = len(answer.parts)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as problem:
+            self._fault = self._fault or str(problem)
+        if answer.complete:
+            # What came after it is nobody's answer: not a fault of this one, but the end of the connection.
+            answer.reusable = answer.reusable and not self._fault
+            return
+        self._bodiless = self._bodiless + len(data) if len(answer.parts) == before else 0
+        if self._bodiless > MAX_HEAD:
+            self._fault = self._fault or "what frames its body is too long"
+        if self._fault:
+            raise NotHttp(self._fault)
+
+    # What follows is called by the parser.
+
+    def on_message_begin(self) -> None:
+        """A second answer where one was asked for."""
+        if self._answer.complete:
+            self._fault = "more than one answer"
+            self._answer = Answer()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header, or a trailer: those are read over."""
+        if not self._answer.status:
+            self._answer.pairs.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The end of a head; one of 1xx only announces the real one (RFC 9110 section 15.2)."""
+        answer = self._answer
+        status = self._parser.get_status_code()
+        if status < 100 or status == 101 or self._parser.get_http_version() not in ("1.1", "1.0"):
+            self._fault = "it speaks another protocol"
+        elif status < 200:
+            answer.pairs.clear()
+        elif len(answer.pairs) > MAX_HEADERS:
+            self._fault = "it has too many headers"
+        else:
+            answer.status = status
+
+    def on_body(self, data: bytes) -> None:
+        """Some of the body, whatever way it was framed."""
+        self._answer.parts.append(data)
+        self._answer.size += len(data)
+
+    def on_message_complete(self) -> None:
+        """The end of an answer whose end can be told."""
+        if self._answer.status:
+            self._answer.complete = True
+            self._answer.reusable = self._parser.should_keep_alive()

@@ -1,0 +1,99 @@
+"""The connections to upstreams: those in use, and those kept for the next request to the same origin."""
+
+import asyncio
+
+from inferd.upstream.connection import Connection
+from inferd.upstream.http1 import Origin
+
+# How long an idle connection is kept, in seconds. Most providers close theirs after 60 s or more.
+IDLE_TIME = 55.0
+
+# Idle connections kept for an origin: what is left of a burst, without keeping descriptors for the next one.
+MAX_IDLE = 512
+
+
+class Pool:
+    """Owns every connection, see Owner; the one that was used last is taken first, so that the others can go."""
+
+    def __init__(self, *, idle_time: float = IDLE_TIME, max_idle: int = MAX_IDLE) -> None:
+        self._idle_time = idle_time
+        self._max_idle = max_idle
+        self._loop = asyncio.get_running_loop()
+        self._in_use: set[Connection] = set()
+        # With the time since when they are idle, the longest first.
+        self._idle: dict[Origin, dict[Connection, float]] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Event | None = None
+
+    def __repr__(self) -> str:
+        return f"<Pool: {len(self._in_use)} in use, {self.available} idle>"
+
+    @property
+    def leased(self) -> int:
+        """Connections in use."""
+        return len(self._in_use)
+
+    @property
+    def available(self) -> int:
+        """Idle connections."""
+        return sum(map(len, self._idle.values()))
+
+    def take(self, origin: Origin) -> Connection | None:
+        """An idle connection, now in use; None if there is none."""
+        idle = self._idle.get(origin)
+        while idle:
+            connection, _ = idle.popitem()
+            self._in_use.add(connection)
+            if connection.usable:
+                return connection
+        return None
+
+    def adopt(self, connection: Connection) -> None:
+        """See Owner."""
+        self._in_use.add(connection)
+        if self._emptied is not None:
+            connection.abort()
+
+    def free(self, connection: Connection) -> None:
+        """See Owner."""
+        idle = self._idle.setdefault(connection.origin, {})
+        if len(idle) >= self._max_idle:
+            connection.abort()
+            return
+        self._in_use.discard(connection)
+        idle[connection] = self._loop.time()
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(self._idle_time, self._drop_old)
+
+    def forget(self, connection: Connection) -> None:
+        """See Owner."""
+        self._in_use.discard(connection)
+        idle = self._idle.get(connection.origin)
+        if idle is not None:
+            idle.pop(connection, None)
+            if not idle:
+                del self._idle[connection.origin]
+        if self._emptied is not None and not self._in_use and not self._idle:
+            self._emptied.set()
+
+    async def close(self) -> None:
+        """Ends all connections, and returns when the loop has let go of them."""
+        self._emptied = asyncio.Event()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        connections = [*self._in_use, *(each for idle in self._idle.values() for each in idle)]
+        for connection in connections:
+            connection.abort()
+        if connections:
+            await self._emptied.wait()
+
+    def _drop_old(self) -> None:
+        """One look at all of them now and then: an idle connection lives up to a quarter longer than it should."""
+        self._sweep = None
+        if not self._idle:
+            return
+        before = self._loop.time() - self._idle_time
+        for idle in self._idle.values():
+            for connection in [each for each, since in idle.items() if since <= before]:
+                connection.abort()
+        self._sweep = self._loop.call_later(self._idle_time / 4, self._drop_old)
