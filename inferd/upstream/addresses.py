@@ -5,6 +5,8 @@ the address that the socket is for. The list is written out: ``ipaddress.is_glob
 global, and differs between Python versions.
 """
 
+import re
+import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
@@ -15,6 +17,9 @@ Network = IPv4Network | IPv6Network
 MAX_URL = 4096
 
 _PORTS = {"http": 80, "https": 443}
+
+# A space, a control character, a backslash, anything outside ASCII: no URL needs them, and parsers differ over them.
+_NOT_IN_URLS = re.compile(r"[^!-\[\]-~]")
 
 _NEVER: tuple[Network, ...] = tuple(
     ip_network(text)
@@ -31,7 +36,7 @@ _NEVER: tuple[Network, ...] = tuple(
         "240.0.0.0/4",  # reserved, broadcast
         "100.100.100.200/32",  # Alibaba's metadata
         "168.63.129.16/32",  # Azure's host
-        "::/128",  # unspecified
+        "::ffff:0:0:0/96",  # IPv4-translated: would reach any IPv4 address
         "64:ff9b::/96",  # NAT64: would reach any IPv4 address
         "64:ff9b:1::/48",
         "100::/64",  # discard
@@ -41,11 +46,16 @@ _NEVER: tuple[Network, ...] = tuple(
         "3fff::/20",  # documentation
         "5f00::/16",  # segment routing
         "fd00:ec2::/32",  # Amazon's metadata
+        "fd00:c1::a9fe:a9fe/128",  # Oracle's metadata
+        "fd20:ce::254/128",  # Google's metadata
         "fe80::/10",  # link-local
         "fec0::/10",  # site-local, long withdrawn
         "ff00::/8",  # multicast
     )
 )
+# These were once IPv4 addresses in IPv6's clothes; the loopback is the one of them still in use.
+_IPV4_COMPATIBLE = ip_network("::/96")
+
 _PRIVATE: tuple[Network, ...] = tuple(
     ip_network(text)
     for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7")
@@ -66,8 +76,9 @@ class BadUrl(ValueError):
 class AddressPolicy:
     """Which addresses may be connected to.
 
-    ``private`` lets loopback and private networks through; ``allow`` names exceptions as ``address:port`` or
-    ``network:port``. ValueError for an exception that is neither.
+    ``private`` lets loopback and private networks through; ``allow`` names exceptions to their refusal as
+    ``address:port`` or ``network:port``, IPv6 in brackets. ValueError for an exception that is neither, or that
+    names what is refused always.
     """
 
     def __init__(self, *, private: bool, allow: Iterable[str] = ()) -> None:
@@ -75,25 +86,24 @@ class AddressPolicy:
         self._allowed = [_exception(entry) for entry in allow]
 
     def check(self, address: str, port: int) -> None:
-        """AddressRefused if ``address``, a numeric one, may not be connected to at ``port``."""
-        ip = ip_address(address.partition("%")[0])
-        if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
-        if any(port == allowed and ip in network for network, allowed in self._allowed):
+        """AddressRefused if ``address``, a numeric one, may not be connected to at ``port``; ValueError for a name."""
+        ip = _plain(ip_address(address.partition("%")[0]))
+        if _is_never(ip):
+            raise AddressRefused
+        if self._private or not _within(ip, _PRIVATE):
             return
-        if _within(ip, _NEVER) or (_within(ip, _PRIVATE) and not self._private):
+        if not any(port == allowed and _within(ip, (network,)) for network, allowed in self._allowed):
             raise AddressRefused
 
     def check_url(self, url: str) -> None:
         """BadUrl if the text of ``url`` already shows that it may not be called.
 
-        Asked where a URL enters (PUT, ``_update``, configuration); a name is judged when it is connected to.
+        Asked where a URL enters (PUT, ``_update``, configuration) and before requests; a name is judged when it is
+        connected to.
         """
         host, port = host_and_port(url)
-        if host.lower().rstrip(".") == "localhost":
-            host = "127.0.0.1"
         try:
-            self.check(host, port)
+            self.check(_numeric(host), port)
         except AddressRefused as refused:
             raise BadUrl(str(refused)) from None
         except ValueError:
@@ -112,13 +122,13 @@ def host_and_port(url: str) -> tuple[str, int]:
     """The host as ``url`` writes it, without brackets, and the port it means; BadUrl if the text cannot be called."""
     if len(url) > MAX_URL:
         raise BadUrl(f"longer than {MAX_URL} characters")
-    if any(not "!" <= character <= "~" for character in url) or "\\" in url:
+    if _NOT_IN_URLS.search(url):
         raise BadUrl("it holds a space, a control character, a backslash or a character outside ASCII")
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as problem:
-        raise BadUrl(str(problem)) from None
+    except ValueError:
+        raise BadUrl("its host or port cannot be read") from None
     faults = {
         "only http and https can be called": parts.scheme not in _PORTS,
         "a user or password in a URL is not allowed": "@" in parts.netloc,
@@ -132,11 +142,40 @@ def host_and_port(url: str) -> tuple[str, int]:
     return parts.hostname or "", port or _PORTS[parts.scheme]
 
 
+def _numeric(host: str) -> str:
+    """The address that ``host`` spells in one of the odd ways the C library knows, and localhost's; else ``host``."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return "127.0.0.1"
+    try:
+        return socket.inet_ntoa(socket.inet_aton(name))
+    except OSError:
+        return host
+
+
 def _exception(entry: str) -> tuple[Network, int]:
-    network, colon, port = entry.rpartition(":")
-    if not colon or not port.isdecimal():
-        raise ValueError(f"[{entry}] is not address:port")
-    return ip_network(network.strip("[]")), int(port)
+    host, _, port = entry.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not host or bracketed != (":" in host) or not (port.isdecimal() and 0 < int(port[:6]) < 65536):
+        raise ValueError(f"[{entry}] is not address:port, network:port or [IPv6 address]:port")
+    try:
+        network = ip_network(host.strip("[]"))
+    except ValueError as problem:
+        raise ValueError(f"[{entry}]: {problem}") from None
+    if _is_never(network.network_address):
+        raise ValueError(f"[{entry}]: link-local, multicast, reserved and metadata addresses are always refused")
+    return network, int(port)
+
+
+def _plain(ip: Address) -> Address:
+    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
+    return ip if mapped is None else mapped
+
+
+def _is_never(ip: Address) -> bool:
+    if ip.version == 6 and ip in _IPV4_COMPATIBLE:
+        return not ip.is_loopback
+    return _within(ip, _NEVER)
 
 
 def _within(ip: Address, networks: Iterable[Network]) -> bool:

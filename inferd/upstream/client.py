@@ -30,7 +30,11 @@ class HostUnknown(Trouble):
 
 
 class Refused(Trouble):
-    """The address is not allowed."""
+    """inferd will not send it: the URL or all its addresses are not allowed, or a header cannot be sent."""
+
+
+class Untrusted(Trouble):
+    """The upstream's certificate is not to be trusted."""
 
 
 class Unreachable(Trouble):
@@ -59,7 +63,7 @@ class Response(Protocol):
 
     @property
     def status(self) -> int:
-        """The HTTP status."""
+        """The HTTP status, never an interim one (1xx)."""
         ...
 
     @property
@@ -68,21 +72,28 @@ class Response(Protocol):
         ...
 
     async def read(self) -> bytes:
-        """Some more of the body as soon as there is some; empty at its end. Broken where it breaks off."""
+        """Some more of the body as soon as there is some; empty at its end.
+
+        Broken where it breaks off, but only after everything that came before.
+        """
         ...
 
     def close(self) -> None:
-        """Gives the connection back if the body was read to its end, else ends it at once."""
+        """Gives the connection back if the body came to its end, else ends it at once, whatever is still unsent."""
         ...
 
 
 class Client(Protocol):
-    """Sends requests over pooled connections. No method waits longer than its caller lets it: cancel to give up."""
+    """Sends requests over pooled connections. Waits as long as its caller lets it: cancel to give up.
+
+    What is cancelled leaves nothing behind: its connection is ended at once.
+    """
 
     async def send(self, request: Request) -> Response:
         """The answer to ``request``, once its head is here; Trouble otherwise.
 
-        A pooled connection that turns out dead is replaced by a new one without a word.
+        A pooled connection that turns out dead, without a byte of an answer, is replaced by a new one without a word;
+        redirects are answers like any other. Bodies come as they were sent, encoded ones too.
         """
         ...
 
