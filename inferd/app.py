@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from inferd.aside import Aside
 from inferd.config import Config
+from inferd.cutting import Cutter
 from inferd.log import Log
 from inferd.ratelimit import RateLimits
 from inferd.registry import Registry
@@ -39,6 +41,8 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
     """
     policy = address_policy(config, host)
     client = AiohttpClient(policy, connect_timeout=config.upstream.connect_timeout, ca_file=config.upstream.ca_file)
+    aside = Aside()
+    cutter = Cutter(aside)
     try:
         standings = Standings()
         sender = Sender(
@@ -48,16 +52,18 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
             max_response=config.upstream.max_response,
         )
         limits = RateLimits(burst=config.limits.burst, queue_capacity=config.limits.queue_capacity)
-        tools = Tools(sender=sender, limits=limits, policy=policy, config=config)
+        tools = Tools(sender=sender, limits=limits, policy=policy, config=config, aside=aside, cutter=cutter)
         services = Registry.load(tools)
         store = await _opened(config, environ, services)
         try:
-            parts = Parts(config, store, services, limits, standings, OpenRequests())
+            parts = Parts(config, store, services, limits, standings, OpenRequests(), aside, cutter)
             yield App(_server(parts, log), parts, tools)
         finally:
             await store.close()
     finally:
         await client.close()
+        cutter.close()
+        aside.close()
 
 
 async def _opened(config: Config, environ: Mapping[str, str], services: Registry) -> Store:

@@ -1,7 +1,7 @@
 """The API at a glance: method, path, handler."""
 
 from inferd.rest import chat_completion_unified as unified
-from inferd.rest import delete, get, health, inference, put, root, stream_completion, update
+from inferd.rest import chunk, delete, get, health, inference, put, root, stream_completion, update
 from inferd.rest.routing import Route
 
 ROUTES = (
@@ -20,6 +20,7 @@ ROUTES = (
     Route("PUT", "/_inference/{task_type}/{id}/_update", update.handle, ("timeout", "master_timeout"), "required"),
     Route("DELETE", "/_inference/{id}", delete.handle, ("dry_run", "force")),
     Route("DELETE", "/_inference/{task_type}/{id}", delete.handle, ("dry_run", "force")),
+    Route("POST", "/_inference/_chunk", chunk.handle, ("timeout",), "required"),
     Route("POST", "/_inference/{id}", inference.handle, ("timeout",), "required"),
     Route("POST", "/_inference/{task_type}/{id}", inference.handle, ("timeout",), "required"),
     Route("POST", "/_inference/{id}/_stream", stream_completion.handle, ("timeout",), "required", "event"),

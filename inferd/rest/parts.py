@@ -2,7 +2,9 @@
 
 import msgspec
 
+from inferd.aside import Aside
 from inferd.config import Config
+from inferd.cutting import Cutter
 from inferd.ratelimit import RateLimits
 from inferd.registry import Registry
 from inferd.rest.open_requests import OpenRequests
@@ -19,4 +21,6 @@ class Parts(msgspec.Struct):
     limits: RateLimits
     standings: Standings
     open: OpenRequests
+    aside: Aside
+    cutter: Cutter
     draining: bool = False

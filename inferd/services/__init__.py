@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from inferd.aside import Aside
 from inferd.config import Config
+from inferd.cutting import Cutter
 from inferd.errors import Document
 from inferd.ratelimit import RateLimits
 from inferd.schema.chat_completion import ChatCompletionRequest, Chunk
@@ -23,6 +25,7 @@ from inferd.upstream.sender import Sender
 class Tools(msgspec.Struct):
     """What a service may use: the way out, the limits of all endpoints, where URLs may lead, the configuration.
 
+    ``aside`` takes what would hold the loop, ``cutter`` cuts texts into passages.
     ``config`` is replaced on reload: look at it when you need it, keep nothing of it.
     """
 
@@ -30,6 +33,8 @@ class Tools(msgspec.Struct):
     limits: RateLimits
     policy: AddressPolicy
     config: Config
+    aside: Aside
+    cutter: Cutter
 
 
 class SettingInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,6 +14,7 @@ from inferd.schema.inference import Call, Embeddings, InferenceRequest, Results
 from inferd.services import SettingInfo, Tools
 from inferd.services.fields import Fields, object_in, refuse_unknown
 from inferd.services.openai import chat_completion, completion
+from inferd.services.openai.chunked import ChunkedTask
 from inferd.services.openai.embeddings import EmbeddingsTask
 from inferd.services.openai.errands import errand, settings_of, task_settings_of
 from inferd.services.openai.info import settings_info
@@ -41,7 +42,8 @@ class OpenAIService:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._embeddings = EmbeddingsTask(self._answer)
+        self._embeddings = EmbeddingsTask(self._answer, tools.aside)
+        self._chunked = ChunkedTask(self._embeddings, tools.cutter, tools.aside)
 
     def parse_endpoint(self, inference_id: str, task_type: TaskType, body: Document) -> tuple[Endpoint, Secrets]:
         """See InferenceService; the checks come in Elasticsearch's order (OpenAiService.parseRequestConfig)."""
@@ -119,6 +121,9 @@ class OpenAIService:
             body = completion.body(settings_of(call), request.input, user, stream=False)
             return completion.results(call, await self._answer(call, body))
         _refuse_input_type(call, request)
+        if request.chunk:
+            chunking = self._requested_chunking(request)
+            return await self._chunked.passages(call, request.input, chunking, user)
         return Embeddings(await self._embeddings.vectors(call, request.input, user))
 
     @asynccontextmanager
@@ -154,6 +159,11 @@ class OpenAIService:
 
     async def _errand(self, call: Call, body: bytes) -> Errand:
         return errand(self._tools, call, task_settings_of(call), f"Bearer {call.secrets['api_key']}", body)
+
+    def _requested_chunking(self, request: InferenceRequest) -> ChunkingSettings | None:
+        if request.chunking_settings is None:
+            return None
+        return self._chunking({"chunking_settings": request.chunking_settings})
 
     def _chunking(self, body: Document) -> ChunkingSettings:
         return parse_chunking_settings(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from inferd.aside import LONG, Aside
 from inferd.errors import StatusFailure, UpstreamRefusal
 from inferd.schema.inference import Call
 from inferd.services.openai.errands import settings_of
@@ -19,6 +20,9 @@ MAX_AT_ONCE = 4
 
 # Elasticsearch's Truncator: characters a token has, at the least.
 CHARACTERS_A_TOKEN = 3
+
+# Vectors turned to text in one step beside the loop: some milliseconds, after which others have their turn.
+VECTORS_A_STEP = 32
 
 Send = Callable[[Call, bytes], Awaitable[bytes]]
 
@@ -53,11 +57,13 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 class EmbeddingsTask:
     """Embeds texts through ``send``, which takes a call and a body and gives the body of the answer.
 
+    Long answers are read in ``aside``.
     It remembers which endpoints' upstreams refuse ``encoding_format``, and asks those for arrays from then on.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, aside: Aside) -> None:
         self._send = send
+        self._aside = aside
         self._want_arrays: set[str] = set()
 
     async def vectors(self, call: Call, texts: Sequence[str], user: str | None) -> list[msgspec.Raw]:
@@ -95,7 +101,21 @@ class EmbeddingsTask:
                 raise
             raw = await self._send(call, msgspec.json.encode(msgspec.structs.replace(body, encoding_format=None)))
             self._want_arrays.add(call.inference_id)
-        return _vectors(call, raw, len(texts))
+        return await self._vectors(call, raw, len(texts))
+
+    async def _vectors(self, call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
+        """The vectors in the answer ``raw``."""
+        try:
+            if len(raw) <= LONG:
+                return _texts(_embeddings(call, raw, expected))
+            embeddings = await self._aside.run(_embeddings, call, raw, expected)
+            vectors: list[msgspec.Raw] = []
+            for at in range(0, expected, VECTORS_A_STEP):
+                vectors += await self._aside.run(_texts, embeddings[at : at + VECTORS_A_STEP])
+            return vectors
+        except (ValueError, RecursionError) as problem:
+            told = problem if isinstance(problem, ValueError) else "nested too deeply"
+            raise StatusFailure(f"Failed to send OpenAI embeddings request. Cause: {told}", 502) from None
 
 
 def _refuses_base64(refusal: UpstreamRefusal) -> bool:
@@ -104,19 +124,20 @@ def _refuses_base64(refusal: UpstreamRefusal) -> bool:
     )
 
 
-def _vectors(call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
-    try:
-        answer = _ANSWER.decode(raw)
-        call.trace.input_tokens += answer.usage.prompt_tokens if answer.usage is not None else 0
-        items = _in_order(answer.data)
-        if len(items) != expected:
-            raise ValueError(
-                f"the number of embedding responses [{len(items)}] does not equal the number of requests [{expected}]"
-            )
-        return [vector_text(item.embedding) for item in items]
-    except (ValueError, RecursionError) as problem:
-        told = problem if isinstance(problem, ValueError) else "nested too deeply"
-        raise StatusFailure(f"Failed to send OpenAI embeddings request. Cause: {told}", 502) from None
+def _embeddings(call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
+    """The embeddings in ``raw`` as they came, in the order of the texts; ValueError unless there is one for each."""
+    answer = _ANSWER.decode(raw)
+    call.trace.input_tokens += answer.usage.prompt_tokens if answer.usage is not None else 0
+    items = _in_order(answer.data)
+    if len(items) != expected:
+        raise ValueError(
+            f"the number of embedding responses [{len(items)}] does not equal the number of requests [{expected}]"
+        )
+    return [item.embedding for item in items]
+
+
+def _texts(embeddings: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    return [vector_text(embedding) for embedding in embeddings]
 
 
 def _in_order(items: list[_Item]) -> list[_Item]:
