@@ -1,11 +1,13 @@
 """What the inference routes without chat have in common: which endpoint is meant, and what it is asked."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from inferd.errors import IllegalArgument, MalformedContent, RequestInvalid, StatusFailure
+from inferd.rest import long_body
 from inferd.rest.request import Request
 from inferd.rest.shape import decode, failed_field
 from inferd.schema.endpoint import EMBEDDING_TASKS, Endpoint, TaskType
@@ -42,7 +44,8 @@ async def read(request: Request) -> tuple[Endpoint, InferenceRequest]:
     task_type = endpoint.task_type if endpoint is not None else requested
     if task_type is TaskType.CHAT_COMPLETION:
         raise chat_refused(request.inference_id)
-    asked = _checked(await request.raw(), task_type, named=requested is not TaskType.ANY)
+    check = partial(_checked, task_type=task_type, named=requested is not TaskType.ANY)
+    asked = await long_body.checked(request.parts.aside, await request.raw(), check)
     endpoint = store.get(request.inference_id)
     if endpoint.task_type is TaskType.CHAT_COMPLETION:
         raise chat_refused(request.inference_id)
@@ -78,6 +81,8 @@ def _checked(raw: bytes, task_type: TaskType, *, named: bool) -> InferenceReques
     input_type = _input_type(raw, body.input_type)
     if input_type is not None and named and task_type is TaskType.COMPLETION:
         problems.append(f"Field [input_type] cannot be specified for task type [{task_type}]")
+    if task_type in EMBEDDING_TASKS and body.chunking_settings not in (UNSET, None) and body.chunk is not True:
+        problems.append("Field [chunking_settings] can only be specified together with [chunk] set to [true]")
     if problems:
         raise RequestInvalid(problems)
     texts = [body.input] if isinstance(body.input, str) else body.input or []
