@@ -16,6 +16,9 @@ SecondsOrOff = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 Bytes = Annotated[int, Meta(ge=1024)]
 
+# What Elasticsearch's sentence strategy takes at the least.
+SMALLEST_SIZE_LIMIT = 20
+
 PREFIX = "INFERD_"
 
 
@@ -82,6 +85,11 @@ class Chunking(Section, frozen=True):
     """Cutting long texts into passages."""
 
     max_chunk_size_limit: Count = 300
+
+    def __post_init__(self) -> None:
+        # A lower bound would refuse the default strategy in every size.
+        if 0 < self.max_chunk_size_limit < SMALLEST_SIZE_LIMIT:
+            raise ValueError(f"[max_chunk_size_limit] must be 0 (no limit) or at least {SMALLEST_SIZE_LIMIT}")
 
 
 class Compat(Section, frozen=True):
