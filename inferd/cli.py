@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from inferd.chunking import command as chunk
     from inferd.client import chat, embed, endpoints
 
     parser = argparse.ArgumentParser(prog="inferd", description="Elasticsearch's Inference API, without Elasticsearch.")
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         ("endpoints", endpoints, "list, show, make and delete endpoints"),
         ("chat", chat, "talk to a chat_completion endpoint"),
         ("embed", embed, "embed texts"),
+        ("chunk", chunk, "show where chunking settings would cut a text"),
     ):
         command = commands.add_parser(name, help=told)
         module.add_arguments(command)

@@ -8,7 +8,6 @@ from inferd.aside import Aside
 from inferd.chunking import worker
 from inferd.chunking.chunk import Chunk
 from inferd.chunking.process import Process
-from inferd.errors import StatusFailure
 from inferd.schema.chunking import ChunkingSettings, RecursiveSettings
 
 # Processes at once. A long text keeps one processor busy; the others are left to the loop and to who else is there.
@@ -31,7 +30,7 @@ class Cutter:
         """The chunks of each text, at least one; see ``passages.offsets`` for the failures.
 
         Long texts wait for one of MOST_PROCESSES places, first come first served. Cancelling ends the work: set the
-        time it may take around it. StatusFailure 503 if no process can be started.
+        time it may take around it. StatusFailure as ``Process.run`` raises it.
         """
         if worker.is_needed(texts, settings):
             return await self._elsewhere(texts, settings)
@@ -60,12 +59,6 @@ class Cutter:
         try:
             # Shielded, so that it is the process that ends first, and the thread that reaps it then.
             return await asyncio.shield(running)
-        except OSError as problem:
-            raise StatusFailure(
-                f"No process could be started to cut a long text: {problem.strerror}",
-                503,
-                headers={"Retry-After": "1"},
-            ) from None
         finally:
             process.end()
 

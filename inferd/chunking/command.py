@@ -6,15 +6,17 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
 
-import msgspec
-
-from inferd.chunking.chunk import Chunk, encoded, shown
+from inferd.chunking import worker
+from inferd.chunking.chunk import Chunk, as_json, encoded, shown
+from inferd.chunking.process import Process
 from inferd.chunking.settings import DEFAULT_LIMIT, SEPARATOR_GROUPS, parse
 from inferd.errors import Failure
 
 # Options that are settings of the same name.
 _SETTINGS = ("strategy", "max_chunk_size", "overlap", "sentence_overlap", "separator_group", "separators")
 _STRATEGIES = ("sentence", "word", "recursive", "none")
+
+INTERRUPTED = 130
 
 # A text may hold what a terminal would obey: control characters are shown as their pictures.
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
@@ -37,7 +39,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Prints the passages of the text; 0, or 2 with one line on standard error if it cannot be read or cut."""
+    """Prints the passages of the text; 0, or 2 with one line on standard error if it cannot be read or cut.
+
+    130, as a shell has it, after Ctrl-C.
+    """
+    try:
+        return _run(args)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(args: Namespace) -> int:
     try:
         text = _read(args.file)
         chunks = _cut(text, {name: value for name in _SETTINGS if (value := getattr(args, name)) is not None})
@@ -47,7 +59,7 @@ def run(args: Namespace) -> int:
         return _refuse(f"{_name(args.file)} is not UTF-8: byte {problem.object[problem.start]:#04x} at {problem.start}")
     except OSError as problem:
         return _refuse(f"cannot read {_name(args.file)}: {problem.strerror}")
-    lines = [msgspec.json.encode(shown(chunks)).decode()] if args.json else _report(chunks)
+    lines = [bytes(as_json(shown(chunks))).decode()] if args.json else _report(chunks)
     _print(lines)
     return 0
 
@@ -65,6 +77,10 @@ def _name(file: str | None) -> str:
 
 def _cut(text: str, settings: dict[str, object]) -> list[Chunk]:
     parsed = parse(settings, DEFAULT_LIMIT)
+    if worker.is_needed([text], parsed):
+        # Ctrl-C would wait for the end of a search.
+        status, output = Process().run(worker.job([text], parsed))
+        return worker.answer_of([text], parsed, status, output)[0]
     # Loads ICU, which a mistake in the options need not wait for.
     from inferd.chunking.passages import chunk
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 
 from inferd.chunking.worker import COMMAND
+from inferd.errors import StatusFailure
 
 # All that the process needs of the environment: how to find its libraries. No socket of systemd's, no credentials.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
@@ -22,7 +23,7 @@ class Process:
     def run(self, job: bytes) -> tuple[int | None, bytes]:
         """Does ``job``; the exit status and output for ``worker.answer_of``, the status None if it was ended before.
 
-        Whichever way it is left, the process is gone. OSError if none can be started.
+        Whichever way it is left, the process is gone. StatusFailure 503 if none can be started.
         """
         with self._lock:
             if self._ended:
@@ -49,13 +50,18 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _started() -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        COMMAND,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        # What an interpreter says when it fails could be part of the text.
-        stderr=subprocess.DEVNULL,
-        env=environment(os.environ),
-        # Ctrl-C is for the one who started it, who may want to finish.
-        process_group=0,
-    )
+    try:
+        return subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # What an interpreter says when it fails could be part of the text.
+            stderr=subprocess.DEVNULL,
+            env=environment(os.environ),
+            # Ctrl-C is for the one who started it, who may want to finish.
+            process_group=0,
+        )
+    except OSError as problem:
+        raise StatusFailure(
+            f"No process could be started to cut a long text: {problem.strerror}", 503, headers={"Retry-After": "1"}
+        ) from None

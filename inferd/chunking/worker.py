@@ -92,6 +92,8 @@ def main() -> int:
     # ICU is loaded here only: the process that asks for another one need not have it.
     from inferd.chunking.passages import offsets
 
+    # systemd may tell all processes of a service to stop: this one ends when it is done or when it is killed.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(_PROCESS_NICENESS)
     task = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Job)
     answer = _Answer()
