@@ -42,7 +42,8 @@ class Connection(asyncio.Protocol):
         # The answer that is coming; None while idle.
         self._answer: Answer | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._paused = False
+        # True while the upstream has to wait for whoever reads.
+        self.paused = False
 
     @property
     def usable(self) -> bool:
@@ -71,8 +72,8 @@ class Connection(asyncio.Protocol):
         """Returns when more of ``answer``, which must not be complete, may have come; raises what ended it."""
         if answer.trouble is not None:
             raise answer.trouble
-        if self._paused:
-            self._paused = False
+        if self.paused:
+            self.paused = False
             self._transport.resume_reading()
         self._waiter = self._loop.create_future()
         await self._waiter
@@ -100,8 +101,8 @@ class Connection(asyncio.Protocol):
             return
         if answer.complete:
             self._finish(answer)
-        elif answer.size > MAX_UNREAD and not self._paused:
-            self._paused = True
+        elif answer.size > MAX_UNREAD and not self.paused:
+            self.paused = True
             self._transport.pause_reading()
         self._wake()
 
@@ -142,9 +143,6 @@ class Connection(asyncio.Protocol):
         if not answer.reusable or self._transport.get_write_buffer_size() or not self.usable:
             self.abort()
             return
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
         self._owner.free(self)
 
     def _wake(self) -> None:

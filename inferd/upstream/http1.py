@@ -160,7 +160,7 @@ class AnswerParser:
         before = len(answer.parts)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as problem:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
             self._fault = self._fault or str(problem)
         if answer.complete:
             # What came after it is nobody's answer: not a fault of this one, but the end of the connection.

@@ -1,0 +1,283 @@
+"""One connection, its other end in the test's hand."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator
+
+import pytest
+
+from inferd.upstream.client import Broken, Unreachable
+from inferd.upstream.connection import MAX_UNREAD, Connection, ConnectionResponse
+from inferd.upstream.http1 import Origin
+
+ORIGIN = Origin(False, "127.0.0.1", 80)
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+WHOLE = OK + b"Content-Length: 2\r\n\r\nok"
+
+# More than the buffers of two sockets hold.
+MUCH = 32 * 1024 * 1024
+
+
+class Wire:
+    """A connection and its upstream end; what its owner was told is in ``told``."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        self.peer = peer
+        self.told: list[str] = []
+        self.connection: Connection
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def adopt(self, connection: Connection) -> None:
+        self._note("adopt")
+
+    def free(self, connection: Connection) -> None:
+        self._note("free")
+
+    def forget(self, connection: Connection) -> None:
+        self._note("forget")
+
+    def _note(self, what: str) -> None:
+        self.told.append(what)
+        self._news.set()
+
+    async def until(self, what: str) -> None:
+        while what not in self.told:
+            self._news.clear()
+            await self._news.wait()
+
+    async def hear(self, expected: bytes) -> None:
+        heard = b""
+        while len(heard) < len(expected):
+            heard += await self._loop.sock_recv(self.peer, 65536)
+        assert heard == expected
+
+    async def say(self, data: bytes) -> None:
+        await self._loop.sock_sendall(self.peer, data)
+
+    async def gone(self) -> None:
+        """Returns when the connection's end is closed."""
+        try:
+            while await self._loop.sock_recv(self.peer, 65536):
+                pass
+        except ConnectionResetError:
+            pass
+        await self.until("forget")
+
+    def hang_up(self, *, reset: bool = False) -> None:
+        if reset:
+            self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.peer.close()
+
+    async def answered(self, first: bytes) -> ConnectionResponse:
+        """A response whose answer began with ``first``."""
+        asked = asyncio.create_task(self.connection.exchange(b"ask"))
+        await self.hear(b"ask")
+        await self.say(first)
+        return await asked
+
+
+async def rest(response: ConnectionResponse) -> bytes:
+    body = b""
+    while part := await response.read():
+        body += part
+    return body
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        near = socket.create_connection(listening.getsockname())
+        peer, _ = listening.accept()
+    near.setblocking(False)
+    peer.setblocking(False)
+    wire = Wire(peer)
+    _, wire.connection = await asyncio.get_running_loop().create_connection(lambda: Connection(ORIGIN, wire), sock=near)
+    yield wire
+    wire.connection.abort()
+    await wire.until("forget")
+    peer.close()
+
+
+async def test_an_answer_is_there_with_its_head_and_its_body_comes_as_it_comes(wire: Wire) -> None:
+    response = await wire.answered(CHUNKED)
+    assert (response.status, response.headers["transfer-encoding"]) == (200, "chunked")
+    for event in (b"one", b"two"):
+        reading = asyncio.create_task(response.read())
+        await wire.say(b"3\r\n" + event + b"\r\n")
+        assert await reading == event
+    await wire.say(b"0\r\n\r\n")
+    assert [await response.read(), await response.read()] == [b"", b""]
+    assert wire.told == ["adopt", "free"]
+
+
+async def test_a_head_that_comes_in_pieces_is_waited_for(wire: Wire) -> None:
+    asked = asyncio.create_task(wire.connection.exchange(b"ask"))
+    await wire.hear(b"ask")
+    for piece in (OK, b"Content-Length: 2\r\n", b"\r\n", b"ok"):
+        await wire.say(piece)
+    assert await rest(await asked) == b"ok"
+
+
+async def test_a_connection_carries_request_after_request(wire: Wire) -> None:
+    for _ in range(3):
+        response = await wire.answered(WHOLE)
+        assert await rest(response) == b"ok"
+        response.close()
+    assert wire.told == ["adopt", "free", "free", "free"] and wire.connection.usable
+
+
+async def test_it_is_free_before_anybody_has_read_the_answer(wire: Wire) -> None:
+    first = await wire.answered(WHOLE)
+    second = await wire.answered(WHOLE.replace(b"ok", b"no"))
+    assert (await rest(first), await rest(second)) == (b"ok", b"no")
+
+
+@pytest.mark.parametrize("reset, told", [(False, "the connection was closed"), (True, "Connection reset by peer")])
+async def test_a_connection_lost_before_a_byte_came_may_be_tried_again(wire: Wire, reset: bool, told: str) -> None:
+    asked = asyncio.create_task(wire.connection.exchange(b"ask"))
+    await wire.hear(b"ask")
+    wire.hang_up(reset=reset)
+    with pytest.raises(Unreachable, match=told) as trouble:
+        await asked
+    assert trouble.value.again
+    await wire.until("forget")
+
+
+async def test_a_connection_lost_within_the_head_may_not(wire: Wire) -> None:
+    asked = asyncio.create_task(wire.connection.exchange(b"ask"))
+    await wire.hear(b"ask")
+    await wire.say(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 2")
+    wire.hang_up()
+    with pytest.raises(Broken, match="the answer broke off"):
+        await asked
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_of_a_body_that_breaks_off_what_came_can_be_read(wire: Wire, reset: bool) -> None:
+    response = await wire.answered(CHUNKED + b"5\r\nhello\r\n")
+    wire.hang_up(reset=reset)
+    await wire.until("forget")
+    assert await response.read() == b"hello"
+    for _ in range(2):
+        with pytest.raises(Broken, match="the answer broke off"):
+            await response.read()
+    response.close()
+
+
+async def test_a_reader_that_waits_is_told_that_the_body_broke_off(wire: Wire) -> None:
+    response = await wire.answered(CHUNKED)
+    reading = asyncio.create_task(response.read())
+    await asyncio.sleep(0)
+    wire.hang_up()
+    with pytest.raises(Broken):
+        await reading
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_a_body_without_length_ends_with_the_connection(wire: Wire, waiting: bool) -> None:
+    response = await wire.answered(OK + b"\r\nhello")
+    assert await response.read() == b"hello"
+    reading = asyncio.create_task(response.read())
+    if waiting:
+        await asyncio.sleep(0)
+    wire.hang_up()
+    assert await reading == b""
+    await wire.until("forget")
+    assert "free" not in wire.told
+
+
+async def test_what_is_no_http_is_broken_and_closed(wire: Wire) -> None:
+    with pytest.raises(Broken, match="the answer is not valid HTTP: Expected HTTP/"):
+        await wire.answered(b"SSH-2.0-x\r\n")
+    await wire.gone()
+
+
+async def test_a_broken_chunk_after_the_head_ends_the_body_at_once(wire: Wire) -> None:
+    response = await wire.answered(CHUNKED)
+    await wire.say(b"5\r\nhello\r\nzz\r\n")
+    assert await response.read() == b"hello"
+    with pytest.raises(Broken, match="the answer is not valid HTTP: Invalid character in chunk size"):
+        await response.read()
+    await wire.gone()
+
+
+async def test_whoever_gives_up_waiting_closes_the_connection(wire: Wire) -> None:
+    asked = asyncio.create_task(wire.connection.exchange(b"ask"))
+    await wire.hear(b"ask")
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await wire.gone()
+
+
+async def test_whoever_leaves_before_the_end_closes_the_connection(wire: Wire) -> None:
+    response = await wire.answered(CHUNKED + b"5\r\nhello\r\n")
+    response.close()
+    await wire.gone()
+
+
+async def test_a_read_that_was_given_up_loses_nothing(wire: Wire) -> None:
+    response = await wire.answered(CHUNKED)
+    reading = asyncio.create_task(response.read())
+    await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await wire.say(b"2\r\nok\r\n0\r\n\r\n")
+    await wire.until("free")
+    assert await rest(response) == b"ok"
+
+
+@pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen", b"x"])
+async def test_bytes_nobody_asked_for_close_the_connection(wire: Wire, more: bytes) -> None:
+    response = await wire.answered(WHOLE)
+    await wire.say(more)
+    await wire.gone()
+    assert await rest(response) == b"ok" and not wire.connection.usable
+
+
+async def test_bytes_right_behind_an_answer_close_the_connection(wire: Wire) -> None:
+    response = await wire.answered(WHOLE + WHOLE)
+    await wire.gone()
+    assert await rest(response) == b"ok" and "free" not in wire.told
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_an_idle_connection_that_the_upstream_closes_is_forgotten(wire: Wire, reset: bool) -> None:
+    await wire.answered(WHOLE)
+    wire.hang_up(reset=reset)
+    await wire.until("forget")
+    with pytest.raises(Unreachable, match="the connection was closed"):
+        await wire.connection.exchange(b"ask")
+
+
+async def test_an_answer_that_says_close_is_the_last(wire: Wire) -> None:
+    response = await wire.answered(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    assert await rest(response) == b"ok"
+    await wire.gone()
+    assert "free" not in wire.told
+
+
+async def test_an_answer_to_half_a_request_is_the_last(wire: Wire) -> None:
+    asked = asyncio.create_task(wire.connection.exchange(b"a" * MUCH))
+    await asyncio.sleep(0)
+    await wire.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nok")
+    response = await asked
+    assert (response.status, await rest(response)) == (413, b"ok")
+    await wire.gone()
+    assert "free" not in wire.told
+
+
+async def test_an_upstream_waits_for_a_slow_reader(wire: Wire) -> None:
+    response = await wire.answered(OK + b"Content-Length: %d\r\n\r\n" % MUCH)
+    sending = asyncio.create_task(wire.say(b"a" * MUCH))
+    while not wire.connection.paused:
+        await asyncio.sleep(0)
+    first = await response.read()
+    assert MAX_UNREAD < len(first) <= MAX_UNREAD + 256 * 1024 and not sending.done()
+    assert len(await rest(response)) == MUCH - len(first)
+    await sending
+    assert wire.told == ["adopt", "free"]
