@@ -1,33 +1,29 @@
 """Sends a request upstream: takes its place at the limit, keeps its time, tries again where that is right.
 
-Elasticsearch's RetryingHttpSender and RetrySettings: at most three attempts, a random delay of half to the whole of a
-bound that starts at 1 s and doubles up to 5 s. Two things differ: a ``Retry-After`` of the upstream is obeyed, and
-every attempt takes a place at the limit, because the provider counts it.
+Elasticsearch's RetryingHttpSender. Two things differ: a ``Retry-After`` of the upstream is obeyed where it fits the
+request's time, and every attempt takes a place at the limit, because the provider counts it.
 """
 
 import asyncio
-import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
 
-from inferd.errors import Failure, StatusFailure, UpstreamUnreachable
-from inferd.ratelimit import QueueFull, RateLimit
-from inferd.schema.inference import Call
+from inferd.errors import Failure, StatusFailure
+from inferd.ratelimit import QueueFull
 from inferd.standing import Standings
-from inferd.upstream.client import Broken, Client, HostUnknown, Refused, Request, Response, Trouble, Unreachable
+from inferd.upstream.client import Client, Response, Trouble
+from inferd.upstream.errand import Errand, Refusal
+from inferd.upstream.retry import delay
+from inferd.upstream.stream import Stream
 
-ATTEMPTS = 3
-FIRST_DELAY = 1.0
-LONGEST_DELAY = 5.0
-
-# What is read of a refusal: error documents are short, and the rest would only be thrown away.
+# What is read of a refusal: error documents are short, and the rest would only be thrown away. Bytes, seconds.
 MAX_REFUSAL = 64 * 1024
 REFUSAL_TIME = 5.0
 
-# How long a finished stream may take to end properly; beyond that a new connection is cheaper than the wait.
+# Seconds a finished stream may take to end properly; beyond that a new connection is cheaper than the wait.
 DRAIN_TIME = 0.5
 
 
@@ -36,58 +32,6 @@ class Answer(msgspec.Struct, frozen=True):
 
     headers: Mapping[str, str]
     body: bytes
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """What a service makes of an answer other than 2xx; ``again`` when the same request may succeed later."""
-
-    failure: Failure
-    again: bool
-
-
-class Errand(msgspec.Struct, frozen=True):
-    """One request to be sent, and all it takes.
-
-    ``what`` names it in failures ("OpenAI embeddings"); ``refusal`` turns status, headers and the beginning of the
-    body of a refused request into words.
-    """
-
-    call: Call
-    limit: RateLimit
-    request: Request
-    what: str
-    refusal: Callable[[int, Mapping[str, str], bytes], Refusal]
-    attempts: int = ATTEMPTS
-
-
-class Stream:
-    """The body of an accepted answer, read as it comes; ``Sender.stream`` makes and closes it."""
-
-    def __init__(self, response: Response, errand: Errand, idle: float) -> None:
-        self._response = response
-        self._errand = errand
-        self._idle = idle
-        self._begun = False
-
-    async def read(self) -> bytes:
-        """Some more of the body, empty at its end.
-
-        The first read ends at the request's deadline with RequestTimedOut; later ones bear a silence of the idle
-        timeout, then raise a StatusFailure 504. A body that breaks off is a StatusFailure 502.
-        """
-        call = self._errand.call
-        until = asyncio.get_running_loop().time() + self._idle if self._begun else call.deadline.at
-        try:
-            async with asyncio.timeout_at(until):
-                data = await self._response.read()
-        except TimeoutError:
-            if not self._begun:
-                raise call.deadline.failure(call.inference_id) from None
-            raise _failure(self._errand, f"the upstream was silent for {self._idle:g} seconds", 504) from None
-        except Trouble as trouble:
-            raise _failure(self._errand, str(trouble), 502) from None
-        self._begun = True
-        return data
 
 
 class Sender:
@@ -103,71 +47,77 @@ class Sender:
 
     async def answer(self, errand: Errand) -> Answer:
         """The whole answer, if it is 2xx; else the errand's refusal, a RequestTimedOut or a StatusFailure."""
-        call = errand.call
+        response = await self._accepted(errand)
         try:
-            async with asyncio.timeout_at(call.deadline.at):
-                response = await self._accepted(errand)
-                try:
-                    answer = Answer(response.headers, await self._body(response, errand))
-                finally:
-                    response.close()
+            async with asyncio.timeout_at(errand.call.deadline.at):
+                body = await self._body(response, errand)
         except TimeoutError:
-            raise call.deadline.failure(call.inference_id) from None
-        self.standings.well(call.inference_id)
-        return answer
+            raise self._ill(errand, errand.timed_out()) from None
+        finally:
+            response.close()
+        self.standings.well(errand.call.inference_id)
+        return Answer(response.headers, body)
 
     @asynccontextmanager
     async def stream(self, errand: Errand) -> AsyncIterator[Stream]:
         """Entering means the upstream said yes; leaving, however, means the connection is released."""
-        call = errand.call
+        response = await self._accepted(errand)
+        self.standings.well(errand.call.inference_id)
         try:
-            async with asyncio.timeout_at(call.deadline.at):
-                response = await self._accepted(errand)
-        except TimeoutError:
-            raise call.deadline.failure(call.inference_id) from None
-        self.standings.well(call.inference_id)
-        try:
-            yield Stream(response, errand, self._idle)
+            yield Stream(response, errand, self.standings, self._idle)
             await _drain(response)
         finally:
             response.close()
 
     async def _accepted(self, errand: Errand) -> Response:
-        for attempt in range(1, errand.attempts + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             refusal = await self._attempt(errand)
             if not isinstance(refusal, Refusal):
                 return refusal
-            delay = _delay(attempt, refusal.failure)
+            pause = delay(attempt, refusal.failure.headers.get("Retry-After", ""))
             last = attempt == errand.attempts or not refusal.again
-            if last or asyncio.get_running_loop().time() + delay >= errand.call.deadline.at:
-                self.standings.ill(errand.call.inference_id, refusal.failure)
-                raise refusal.failure
-            await asyncio.sleep(delay)
-        raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+            if last or asyncio.get_running_loop().time() + pause >= errand.call.deadline.at:
+                raise self._ill(errand, refusal.failure)
+            await asyncio.sleep(pause)
 
     async def _attempt(self, errand: Errand) -> Response | Refusal:
-        trace, clock = errand.call.trace, time.monotonic
-        queued = clock()
+        await self._place(errand)
         try:
-            await errand.limit.acquire()
-        except QueueFull as full:
-            raise StatusFailure(_reason(errand, full.reason), full.status, headers=full.headers) from None
-        sent = clock()
-        trace.queued += sent - queued
-        trace.attempts += 1
-        try:
-            response = await self.client.send(errand.request)
+            response = await self._sent(errand)
         except Trouble as trouble:
-            return Refusal(_told(errand, trouble), again=trouble.again)
-        finally:
-            trace.upstream_time += clock() - sent
-        trace.upstream_status = response.status
-        if 200 <= response.status < 300:
+            return Refusal(errand.unanswered(trouble), again=trouble.again)
+        errand.call.trace.upstream_status = response.status
+        if 200 <= response.status < 300 and not _is_encoded(response):
             return response
         try:
-            return errand.refusal(response.status, response.headers, await _beginning(response))
+            return await _refusal(errand, response)
         finally:
             response.close()
+
+    async def _place(self, errand: Errand) -> None:
+        trace, began = errand.call.trace, time.monotonic()
+        try:
+            async with asyncio.timeout_at(errand.call.deadline.at):
+                await errand.limit.acquire()
+        except QueueFull as full:
+            raise StatusFailure(errand.reason(full.reason), full.status, headers=full.headers) from None
+        except TimeoutError:
+            raise errand.timed_out() from None
+        finally:
+            trace.queued += time.monotonic() - began
+
+    async def _sent(self, errand: Errand) -> Response:
+        trace, began = errand.call.trace, time.monotonic()
+        trace.attempts += 1
+        try:
+            async with asyncio.timeout_at(errand.call.deadline.at):
+                return await self.client.send(errand.request)
+        except TimeoutError:
+            raise self._ill(errand, errand.timed_out()) from None
+        finally:
+            trace.upstream_time += time.monotonic() - began
 
     async def _body(self, response: Response, errand: Errand) -> bytes:
         parts, size = [], 0
@@ -176,17 +126,31 @@ class Sender:
                 parts.append(part)
                 size += len(part)
                 if size > self._max_response:
-                    raise _failure(errand, f"Maximum limit of [{self._max_response}] bytes reached", 502)
-        except Broken as trouble:
-            raise _failure(errand, str(trouble), 502) from None
+                    too_long = f"Maximum limit of [{self._max_response}] bytes reached"
+                    raise self._ill(errand, errand.failed(too_long, 502))
+        except Trouble as trouble:
+            raise self._ill(errand, errand.failed(str(trouble), 502)) from None
         return b"".join(parts)
 
+    def _ill(self, errand: Errand, failure: Failure) -> Failure:
+        """``failure``, noted as what befell the endpoint's upstream."""
+        self.standings.ill(errand.call.inference_id, failure)
+        return failure
 
-async def _beginning(response: Response) -> bytes:
+
+async def _refusal(errand: Errand, response: Response) -> Refusal:
+    if response.status < 300:
+        return Refusal(errand.failed("the answer is encoded, though no encoding was accepted", 502), again=False)
+    now = asyncio.get_running_loop().time()
+    body = await _beginning(response, min(now + REFUSAL_TIME, errand.call.deadline.at))
+    return errand.refusal(response.status, response.headers, body)
+
+
+async def _beginning(response: Response, until: float) -> bytes:
     """What a refused request's answer begins with; one that breaks off or stalls has said enough by its status."""
     body = b""
     try:
-        async with asyncio.timeout(REFUSAL_TIME):
+        async with asyncio.timeout_at(until):
             while len(body) < MAX_REFUSAL and (part := await response.read()):
                 body += part
     except (Trouble, TimeoutError):
@@ -204,25 +168,5 @@ async def _drain(response: Response) -> None:
         pass
 
 
-def _delay(attempt: int, failure: Failure) -> float:
-    wanted = failure.headers.get("Retry-After", "")
-    if wanted.isdecimal():
-        return float(wanted[:9])
-    bound: float = min(FIRST_DELAY * 2 ** (attempt - 1), LONGEST_DELAY)
-    return random.uniform(bound / 2, bound)
-
-
-def _told(errand: Errand, trouble: Trouble) -> Failure:
-    if isinstance(trouble, HostUnknown):
-        return UpstreamUnreachable(f"Invalid host [{errand.request.url}], please check that the URL is correct.", 400)
-    if isinstance(trouble, Unreachable):
-        return UpstreamUnreachable(_reason(errand, str(trouble)), 502)
-    return _failure(errand, str(trouble), 400 if isinstance(trouble, Refused) else 502)
-
-
-def _failure(errand: Errand, cause: str, status: int) -> StatusFailure:
-    return StatusFailure(_reason(errand, cause), status)
-
-
-def _reason(errand: Errand, cause: str) -> str:
-    return f"Failed to send {errand.what} request. Cause: {cause}"
+def _is_encoded(response: Response) -> bool:
+    return response.headers.get("Content-Encoding", "identity").lower() not in ("identity", "")

@@ -28,7 +28,7 @@ from inferd.services.openai.settings import (
     update_secrets,
     update_service_settings,
 )
-from inferd.upstream.sender import Errand
+from inferd.upstream.errand import Errand
 
 
 class OpenAIService:

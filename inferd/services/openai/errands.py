@@ -9,7 +9,8 @@ from inferd.services import Tools
 from inferd.services.openai.refusal import RefusedRequest
 from inferd.services.openai.settings import OpenAISettings, OpenAITaskSettings
 from inferd.upstream.client import Request
-from inferd.upstream.sender import ATTEMPTS, Errand
+from inferd.upstream.errand import Errand
+from inferd.upstream.retry import ATTEMPTS
 
 # Refused encodings never have to be undone: a broken one would be one more way to fail.
 _ALWAYS = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": f"inferd/{__version__}"}

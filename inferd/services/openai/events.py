@@ -6,7 +6,7 @@ from inferd.errors import Failure, UpstreamRefusal
 from inferd.schema.inference import Call
 from inferd.services.openai.refusal import failure, upstream_error
 from inferd.sse import Decoder, Event, EventTooLarge
-from inferd.upstream.sender import Stream
+from inferd.upstream.stream import Stream
 
 Item = TypeVar("Item")
 
@@ -64,7 +64,10 @@ class EventReader(Generic[Item]):
     def _read(self, data: bytes) -> list[Item]:
         items: list[Item] = []
         try:
-            for event in self._decoder.feed(data):
+            events = self._decoder.feed(data)
+            if events:
+                self._stream.heard()
+            for event in events:
                 if event.data[:6].upper() == b"[DONE]":
                     self._finish(None)
                     break

@@ -11,7 +11,7 @@ import msgspec
 
 from inferd.errors import UpstreamRefusal
 from inferd.schema.endpoint import Secrets
-from inferd.upstream.sender import Refusal
+from inferd.upstream.errand import Refusal
 
 _PREFIXES = {
     400: "Received a bad request status code",
