@@ -100,9 +100,16 @@ class Compat(Section, frozen=True):
 
 
 class Auth(Section, frozen=True):
-    """Who may use inferd."""
+    """Who may use inferd: ``auto`` asks for client keys wherever others than this machine's users could connect."""
 
-    mode: Literal["auto", "none"] = "auto"
+    mode: Literal["auto", "keys", "none"] = "auto"
+
+
+class Tls(Section, frozen=True):
+    """The certificate (PEM, with its chain) and its key; relative names are those of systemd credentials."""
+
+    cert: str = ""
+    key: str = ""
 
 
 class Log(Section, frozen=True):
@@ -124,6 +131,7 @@ class Config(Section, frozen=True):
     chunking: Chunking = Chunking()
     compat: Compat = Compat()
     auth: Auth = Auth()
+    tls: Tls = Tls()
     log: Log = Log()
 
 

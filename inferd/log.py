@@ -13,6 +13,10 @@ import msgspec
 from inferd.config import Log as LogConfig
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+# How far apart two lines of the same message are in ``seldom``, seconds.
+SELDOM = 10.0
+
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -21,6 +25,7 @@ class Log:
 
     def __init__(self, config: LogConfig, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
+        self._seldom: dict[str, tuple[float, int]] = {}
         self.reconfigure(config)
 
     def reconfigure(self, config: LogConfig) -> None:
@@ -53,6 +58,19 @@ class Log:
     def error(self, message: str, **fields: object) -> None:
         """Something an operator should look at now."""
         self._write(logging.ERROR, message, fields)
+
+    def seldom(self, message: str, **fields: object) -> None:
+        """A warning that may come thousands of times a second: one in ten seconds is written, the others counted.
+
+        ``message`` must be one of a fixed set: what was said is remembered by it.
+        """
+        now = time.monotonic()
+        until, unsaid = self._seldom.get(message, (0.0, 0))
+        if now < until:
+            self._seldom[message] = (until, unsaid + 1)
+        else:
+            self._seldom[message] = (now + SELDOM, 0)
+            self.warning(message, **fields, unsaid=unsaid or None)
 
     def _write(self, level: int, message: str, fields: dict[str, object]) -> None:
         if level < self._level:

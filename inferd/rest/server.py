@@ -28,7 +28,19 @@ class _Connection(RequestHandler):
 
     def __init__(self, manager: "Server", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
+        self._inferd = manager
         self._log = manager.log
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol; with TLS this comes after the handshake."""
+        super().connection_made(transport)
+        self._inferd.connected += 1
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """See asyncio.Protocol."""
+        super().connection_lost(exc)
+        self._inferd.connected -= 1
+        self._inferd.on_disconnect()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -44,6 +56,7 @@ class Server(web.Server):
     """Makes one connection handler for each client; hand it to ``web.ServerRunner``.
 
     ``keepalive_timeout`` in seconds also bounds how long a client may take over its first request's head.
+    ``connected`` is the number of clients; ``on_disconnect`` is called after one of them has gone.
     """
 
     def __init__(self, dispatch: Dispatch, log: Log, *, keepalive_timeout: float, max_body: int) -> None:
@@ -60,9 +73,15 @@ class Server(web.Server):
             auto_decompress=False,
         )
         self.log = log
+        self.connected = 0
+        self.on_disconnect: Callable[[], None] = _nothing
 
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+def _nothing() -> None:
+    return
 
 
 def _request_factory(max_body: int) -> Callable[..., web.BaseRequest]:

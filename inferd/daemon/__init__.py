@@ -1,0 +1,178 @@
+"""The life of the daemon, told in order: start, serve, reload, drain, end.
+
+Failures are treated by the phase of life they fall in. At start everything is fatal, before readiness is told. While
+serving, a failure costs one request. A reload that fails changes nothing. At the stop, what is not finished at the
+deadline is ended with a word, and counted.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from aiohttp import web
+
+from inferd import __version__, systemd
+from inferd.app import App, assembled
+from inferd.config import BadConfiguration, Config, load
+from inferd.daemon.acceptor import Acceptor, connection_limit
+from inferd.daemon.drain import drain
+from inferd.daemon.heartbeat import Heartbeat
+from inferd.daemon.reload import Reloader
+from inferd.daemon.sockets import CannotListen, Listening, listen
+from inferd.daemon.tls import Certificate, CertificateUnusable
+from inferd.log import LibraryHandler, Log
+from inferd.registry import ServiceUnusable
+from inferd.store import StoreUnusable
+
+# What aiohttp still has to close after the drain is nobody's work any more. It waits twice as long as it is told.
+CLEANUP_TIME = 0.5
+
+
+class Launch(NamedTuple):
+    """How the daemon was called: the file, what the command line says over it, whether it brings a simulator.
+
+    ``pace`` is the time in seconds between two of the simulator's chunks.
+    """
+
+    config_file: Path | None
+    listen: str | None
+    simulate: bool
+    pace: float = 0.0
+
+
+def run(launch: Launch, environ: MutableMapping[str, str]) -> int:
+    """Runs the daemon until it is told to stop; the exit status."""
+    try:
+        config = configured(launch, environ)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_live(launch, config, environ))
+    except (
+        BadConfiguration, StoreUnusable, ServiceUnusable, CannotListen, CertificateUnusable, ValueError, OSError
+    ) as problem:
+        # The log may not be there yet, or be what is wrong.
+        os.write(2, f"inferd: {problem}\n".encode())
+        return 1
+    return 0
+
+
+def configured(launch: Launch, environ: MutableMapping[str, str]) -> Config:
+    """The configuration as the launch has it."""
+    config = load(launch.config_file, environ)
+    if launch.listen is not None:
+        config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, listen=launch.listen))
+    return config
+
+
+async def _live(launch: Launch, config: Config, environ: MutableMapping[str, str]) -> None:
+    log = Log(config.log)
+    _bind_log(log)
+    notifier, watchdog = systemd.take_notifier(environ), systemd.take_watchdog(environ)
+    stop, again = asyncio.Event(), asyncio.Event()
+    _bind_signals(stop, again)
+    async with AsyncExitStack() as stack:
+        if launch.simulate:
+            config = await stack.enter_async_context(_simulated(config, launch.pace, log))
+        listening = await listen(config, environ)
+        stack.callback(listening.close)
+        certificate = Certificate(config.tls, environ) if config.tls.cert else None
+        app = await stack.enter_async_context(assembled(config, environ, log, listening.host))
+        runner = web.ServerRunner(app.server, shutdown_timeout=CLEANUP_TIME)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        acceptor = _acceptor(app, listening, certificate, log)
+        acceptor.start()
+        reloader = Reloader(app, certificate, log, partial(configured, launch, environ), simulating=launch.simulate)
+        url = listening.url("https" if certificate is not None else "http")
+        status = partial(_status, app, url)
+        _bind_reload(reloader, notifier, status)
+        stack.enter_context(Heartbeat(notifier, watchdog, status))
+        _settle_memory()
+        log.info("ready", version=__version__, url=url, endpoints=len(app.parts.store), pid=os.getpid())
+        notifier.ready(status())
+        await stop.wait()
+        notifier.stopping()
+        await drain(app, acceptor, again, log, take_waiting=not listening.passed)
+    log.info("stopped")
+
+
+def _acceptor(app: App, listening: Listening, certificate: Certificate | None, log: Log) -> Acceptor:
+    limit = connection_limit(app.parts.config.server.max_connections)
+    tls = certificate.context if certificate is not None else None
+    return Acceptor(listening.sockets, app.server, log, limit=limit, tls=tls)
+
+
+def _status(app: App, url: str) -> str:
+    return f"serving {len(app.parts.store)} endpoints at {url}, {app.parts.open.streams} open streams"
+
+
+def _settle_memory() -> None:
+    """What the start has made stays: the collector need not look at it again, and looks for garbage less often."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+@asynccontextmanager
+async def _simulated(config: Config, pace: float, log: Log) -> AsyncIterator[Config]:
+    """A simulator beside the daemon, and the configuration that sends everything without a ``url`` to it."""
+    from inferd.simulator import Simulator
+
+    async with Simulator(pace) as simulator:
+        log.warning("simulating: no provider is called", base_url=simulator.base_url)
+        address = simulator.base_url.removeprefix("http://").removesuffix("/v1")
+        yield msgspec.structs.replace(
+            config,
+            openai=msgspec.structs.replace(config.openai, base_url=simulator.base_url),
+            upstream=msgspec.structs.replace(config.upstream, allow=(*config.upstream.allow, address)),
+        )
+
+
+def _bind_log(log: Log) -> None:
+    """Brings into the log what libraries and the loop have to say: one line each, and no flood."""
+    logging.basicConfig(handlers=[LibraryHandler(log)], level=logging.WARNING, force=True)
+
+    def on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        kind = type(context.get("exception")).__name__
+        log.seldom("the event loop had an error", event=str(context.get("message"))[:200], exception=kind)
+
+    asyncio.get_running_loop().set_exception_handler(on_loop_error)
+
+
+def _bind_signals(stop: asyncio.Event, again: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def on_stop() -> None:
+        (again if stop.is_set() else stop).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_stop)
+    # Before there is anything to reload: the default would end the process.
+    loop.add_signal_handler(signal.SIGHUP, _nothing_to_reload)
+
+
+def _nothing_to_reload() -> None:
+    return
+
+
+def _bind_reload(reload: Reloader, notifier: systemd.Notifier, status: Callable[[], str]) -> None:
+    def on_reload() -> None:
+        notifier.reloading()
+        reload()
+        notifier.ready(status())
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_reload)
+
+
+def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.Loop
