@@ -20,7 +20,7 @@ from inferd.rest.server import Server
 from inferd.services import Tools
 from inferd.standing import Standings
 from inferd.store import KeyPlaces, Store, state_directory
-from inferd.upstream.addresses import AddressPolicy, is_loopback
+from inferd.upstream.addresses import AddressPolicy, BadUrl, is_loopback
 from inferd.upstream.aiohttp_client import AiohttpClient
 from inferd.upstream.sender import Sender
 
@@ -40,7 +40,13 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
     StoreUnusable, ServiceUnusable or ValueError (of an option) say why it cannot be.
     """
     policy = address_policy(config, host)
-    client = AiohttpClient(policy, connect_timeout=config.upstream.connect_timeout, ca_file=config.upstream.ca_file)
+    check_base_url(policy, config)
+    client = AiohttpClient(
+        policy,
+        connect_timeout=config.upstream.connect_timeout,
+        ca_file=config.upstream.ca_file,
+        stream_buffer=config.server.stream_buffer,
+    )
     aside = Aside()
     cutter = Cutter(aside)
     try:
@@ -82,6 +88,14 @@ def address_policy(config: Config, host: str) -> AddressPolicy:
         )
     except ValueError as problem:
         raise ValueError(f"[upstream.allow]: {problem}") from None
+
+
+def check_base_url(policy: AddressPolicy, config: Config) -> None:
+    """ValueError where endpoints without a ``url`` could not be called."""
+    try:
+        policy.check_url(config.openai.base_url)
+    except BadUrl as problem:
+        raise ValueError(f"[openai.base_url]: {problem}") from None
 
 
 def _server(parts: Parts, log: Log) -> Server:
