@@ -58,8 +58,8 @@ def malformed(raw: bytes, problem: Exception) -> MalformedContent | TruncatedCon
     if isinstance(problem, UnicodeDecodeError):
         at = _invalid_utf8(raw)
         return MalformedContent(f"{place_at(raw, at)} Invalid UTF-8 byte 0x{raw[at]:02x}")
-    if (at := _lone_surrogate(raw)) is not None:
-        return MalformedContent(f"{place_at(raw, at)} Escape of half a surrogate pair")
+    if (lone := _lone_surrogate(raw)) is not None:
+        return MalformedContent(f"{place_at(raw, lone)} Escape of half a surrogate pair")
     if "truncated" in str(problem):
         return TruncatedContent(f"{place_at(raw, len(raw))} Unexpected end-of-input")
     detail = str(problem).removeprefix("JSON is malformed: ").split(" (byte ")[0]

@@ -5,10 +5,11 @@ import secrets as randomness
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.hdrs import METH_ALL
 
 from inferd.errors import Document, Failure, FlatFailure, StatusFailure, chat_envelope, envelope
 from inferd.log import Log
-from inferd.rest import answer
+from inferd.rest import answer, media_type
 from inferd.rest.parts import Parts
 from inferd.rest.request import Request
 from inferd.rest.routing import Router
@@ -16,6 +17,9 @@ from inferd.rest.stream import failure_answer
 
 # nginx's word for a client that left before its answer; it is only logged, never sent.
 CLIENT_LEFT = 499
+
+# Longer names for a request are nobody's idea of one.
+MAX_OPAQUE = 200
 
 # How a failure travels from a handler whose route names the carrier; None is a plain JSON body.
 _EVENT_FORMS: dict[str, Callable[[Failure], Document]] = {"event": envelope, "chat": chat_envelope}
@@ -34,14 +38,14 @@ class Dispatcher:
         try:
             match = self._router.find(http.method, http.raw_path)
         except FlatFailure as failure:
-            return self._unrouted(http, failure)
+            return await self._unrouted(http, failure)
         request = Request(http, match.route, match.values, self._parts)
         status = CLIENT_LEFT
         self._parts.open.add(request)
         try:
-            response = await self._answered(request)
-            self._finish(http, response)
+            response = await self._handled(request)
             status = response.status
+            self._sign(http, response)
             return response
         except ConnectionError:
             raise asyncio.CancelledError from None
@@ -49,32 +53,37 @@ class Dispatcher:
             self._parts.open.remove(request)
             self._log_request(request, status)
 
-    async def _answered(self, request: Request) -> web.StreamResponse:
-        try:
-            _ = request.task_type
-            await self._check_body(request)
-            request.check_parameters()
-        except Failure as failure:
-            return self._failed(request, failure, "body")
-        return await self._handled(request)
-
     async def _handled(self, request: Request) -> web.StreamResponse:
         try:
-            return await request.route.handle(request)
+            return await self._answered(request)
         except Failure as failure:
-            return self._failed(request, failure, request.carrier)
+            return await self._failed(request, failure)
         except asyncio.CancelledError:
             cut_by = request.take_cut()
             if cut_by is None:
                 raise
-            return self._failed(request, cut_by, request.carrier)
-        except ConnectionError:
-            raise
+            return await self._failed(request, cut_by)
         except Exception as bug:
+            if isinstance(bug, ConnectionError) and request.client_left():
+                raise
             # The one place where anything is caught: a bug must cost one request, and its text may hold anything.
             self._log.error("bug", exception=type(bug).__name__, where=_where(bug), path=request.route.path)
-            told = StatusFailure("an internal error of inferd; its log has the place", 500)
-            return self._failed(request, told, request.carrier)
+            return await self._failed(request, StatusFailure("an internal error of inferd; its log has the place", 500))
+
+    async def _answered(self, request: Request) -> web.StreamResponse:
+        """In Elasticsearch's order: media types, the path, the body's being there, the query; then the handler."""
+        media_type.check_accept(request.http.headers)
+        if request.http.can_read_body:
+            media_type.check_content_type(request.http.headers)
+        _ = request.task_type
+        await self._check_body(request)
+        request.check_parameters()
+        request.carrier = request.route.carrier
+        response = await request.route.handle(request)
+        filter_path = request.query("filter_path")
+        if filter_path:
+            await answer.filter(response, filter_path)
+        return await _in_form(request.http, response)
 
     async def _check_body(self, request: Request) -> None:
         if request.route.body == "refused" and request.http.can_read_body and await request.raw():
@@ -82,25 +91,31 @@ class Dispatcher:
         if request.route.body == "required":
             request.require_body()
 
-    def _failed(self, request: Request, failure: Failure, carrier: str) -> web.Response:
+    async def _failed(self, request: Request, failure: Failure) -> web.StreamResponse:
         request.failure = failure
-        form = _EVENT_FORMS.get(carrier)
-        return answer.failure(failure) if form is None else failure_answer(failure, form)
+        if request.stream is not None:
+            return await request.stream.end(failure)
+        form = _EVENT_FORMS.get(request.carrier)
+        if form is not None:
+            return failure_answer(failure, form)
+        # Errors are never filtered (AbstractRestChannel.newErrorBuilder).
+        return await _in_form(request.http, answer.failure(failure))
 
-    def _unrouted(self, http: web.BaseRequest, failure: FlatFailure) -> web.Response:
+    async def _unrouted(self, http: web.BaseRequest, failure: FlatFailure) -> web.StreamResponse:
         if http.method == "OPTIONS" and "Allow" in failure.headers:
-            response = answer.text("")
+            response: web.StreamResponse = answer.text("")
             response.headers["Allow"] = failure.headers["Allow"]
         else:
-            response = answer.failure(failure)
-        self._finish(http, response)
-        self._log.request({"method": http.method, "status": response.status, "remote": http.remote})
+            response = await _in_form(http, answer.failure(failure))
+        self._sign(http, response)
+        method = http.method if http.method in METH_ALL else "other"
+        self._log.request({"method": method, "status": response.status, "remote": http.remote})
         return response
 
-    def _finish(self, http: web.BaseRequest, response: web.StreamResponse) -> None:
+    def _sign(self, http: web.BaseRequest, response: web.StreamResponse) -> None:
         if response.prepared:
             return
-        opaque = http.headers.get("X-Opaque-Id")
+        opaque = _opaque_id(http)
         if opaque is not None:
             response.headers["X-Opaque-Id"] = opaque
         if self._parts.draining:
@@ -110,7 +125,7 @@ class Dispatcher:
         trace, failure = request.trace, request.failure
         self._log.request(
             {
-                "id": request.http.headers.get("X-Opaque-Id") or randomness.token_hex(8),
+                "id": _opaque_id(request.http) or randomness.token_hex(8),
                 "method": request.http.method,
                 "route": request.route.path,
                 "endpoint": request.inference_id or None,
@@ -126,6 +141,20 @@ class Dispatcher:
                 "remote": request.http.remote,
             }
         )
+
+
+async def _in_form(http: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
+    """``response`` indented and of the media type of the client's ``Accept``, where it is JSON and was asked for."""
+    if http.query_string and http.query.get("pretty") in ("", "true"):
+        await answer.indent(response)
+    answer.speak(response, http.headers.get("Accept"))
+    return response
+
+
+def _opaque_id(http: web.BaseRequest) -> str | None:
+    """The client's own name for the request, if it may stand in a header and in the log."""
+    opaque = http.headers.get("X-Opaque-Id")
+    return opaque if opaque and len(opaque) <= MAX_OPAQUE and opaque.isascii() and opaque.isprintable() else None
 
 
 def _where(bug: BaseException) -> str:

@@ -6,26 +6,25 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from inferd.errors import IllegalArgument, MalformedContent, RequestInvalid, StatusFailure
-from inferd.rest import long_body
+from inferd.errors import RequestInvalid, StatusFailure
+from inferd.rest import embedding_request, long_body
+from inferd.rest.input_type import parse as parse_input_type
 from inferd.rest.request import Request
-from inferd.rest.shape import decode, failed_field
+from inferd.rest.shape import decode, unknown_field
 from inferd.schema.endpoint import EMBEDDING_TASKS, Endpoint, TaskType
 from inferd.schema.inference import InferenceRequest
-from inferd.xcontent import place_of
+from inferd.xcontent import parse_object
 
 PARSER = "cluster:internal/xpack/inference"
-
-_INPUT_TYPES = frozenset({"ingest", "search", "classification", "clustering", "unspecified"})
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
     """``timeout`` is taken and has no effect: only the query parameter counts (BaseInferenceActionRequest)."""
 
-    input: list[str] | str | None = None
-    input_type: str | None = None
-    task_settings: dict[str, Any] | None = None
-    timeout: str | None = None
+    input: list[str] | str | UnsetType = UNSET
+    input_type: str | UnsetType = UNSET
+    task_settings: dict[str, Any] | UnsetType = UNSET
+    timeout: str | UnsetType = UNSET
     chunk: bool | UnsetType | None = UNSET
     chunking_settings: Any = UNSET
 
@@ -44,7 +43,7 @@ async def read(request: Request) -> tuple[Endpoint, InferenceRequest]:
     task_type = endpoint.task_type if endpoint is not None else requested
     if task_type is TaskType.CHAT_COMPLETION:
         raise chat_refused(request.inference_id)
-    check = partial(_checked, task_type=task_type, named=requested is not TaskType.ANY)
+    check = partial(_parsed, task_type=task_type, named=requested is not TaskType.ANY)
     asked = await long_body.checked(request.parts.aside, await request.raw(), check)
     endpoint = store.get(request.inference_id)
     if endpoint.task_type is TaskType.CHAT_COMPLETION:
@@ -71,48 +70,44 @@ def chat_refused(inference_id: str) -> StatusFailure:
     )
 
 
+def _parsed(raw: bytes, task_type: TaskType, *, named: bool) -> InferenceRequest:
+    if task_type is TaskType.EMBEDDING:
+        return embedding_request.parse(raw)
+    if task_type is TaskType.RERANK:
+        # No endpoint reranks, so its body is only looked at for being JSON: what follows refuses it anyway.
+        parse_object(raw)
+        return InferenceRequest(input=[])
+    return _checked(raw, task_type, named=named)
+
+
 def _checked(raw: bytes, task_type: TaskType, *, named: bool) -> InferenceRequest:
     body = decode(raw, _BODY, PARSER)
+    if body.chunk is not UNSET or body.chunking_settings is not UNSET:
+        _refuse_chunking(raw, body, task_type)
+    input_type = None if body.input_type is UNSET else parse_input_type(raw, body.input_type, PARSER)
     problems = []
-    if body.input is None:
+    if body.input is UNSET:
         problems.append("Field [input] cannot be null")
-    elif body.input == []:
+    elif not body.input and body.input != "":
         problems.append("Field [input] cannot be an empty array")
-    input_type = _input_type(raw, body.input_type)
     if input_type is not None and named and task_type is TaskType.COMPLETION:
         problems.append(f"Field [input_type] cannot be specified for task type [{task_type}]")
-    if task_type in EMBEDDING_TASKS and body.chunking_settings not in (UNSET, None) and body.chunk is not True:
-        problems.append("Field [chunking_settings] can only be specified together with [chunk] set to [true]")
+    if body.chunking_settings not in (UNSET, None) and body.chunk is not True:
+        problems.append(embedding_request.WITHOUT_CHUNK)
     if problems:
         raise RequestInvalid(problems)
-    texts = [body.input] if isinstance(body.input, str) else body.input or []
-    if task_type not in EMBEDDING_TASKS:
-        _refuse_chunking(raw, body)
     return InferenceRequest(
-        input=texts,
+        input=[body.input] if isinstance(body.input, str) else body.input or [],
         input_type=input_type,
-        task_settings=body.task_settings,
+        task_settings=None if body.task_settings is UNSET else body.task_settings,
         chunk=body.chunk is True,
         chunking_settings=None if body.chunking_settings is UNSET else body.chunking_settings,
     )
 
 
-def _input_type(raw: bytes, given: str | None) -> str | None:
-    if given is None:
-        return None
-    name = given.strip().lower()
-    if name not in _INPUT_TYPES:
-        cause = (
-            f"Unrecognized input_type [{name}]"
-            if name.startswith("internal_")
-            else f"No enum constant org.elasticsearch.inference.InputType.{given.strip().upper()}"
-        )
-        raise failed_field(raw, ("input_type",), PARSER) from IllegalArgument(cause)
-    return name
-
-
-def _refuse_chunking(raw: bytes, body: _Body) -> None:
+def _refuse_chunking(raw: bytes, body: _Body, task_type: TaskType) -> None:
     """Only embeddings are chunked; for the others the fields do not exist."""
-    for name in ("chunk", "chunking_settings"):
-        if getattr(body, name) is not UNSET:
-            raise MalformedContent(f"{place_of(raw, (name,))} [{PARSER}] unknown field [{name}]")
+    if task_type in EMBEDDING_TASKS:
+        return
+    name = "chunk" if body.chunk is not UNSET else "chunking_settings"
+    raise unknown_field(raw, name, PARSER, ())

@@ -25,4 +25,4 @@ async def handle(request: Request) -> web.Response:
     mode = request.parts.config.inference.validate_on_put
     result = await tried(service, endpoint, secrets, mode, timeout=timeout)
     await request.parts.store.create(result.endpoint, secrets)
-    return answer.stored(request.parts.standings, result)
+    return answer.stored(request.parts, result)

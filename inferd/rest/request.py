@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from difflib import get_close_matches
+from typing import Protocol
 
 from aiohttp import web
 
 from inferd.errors import Document, Failure, IllegalArgument
 from inferd.rest import body
+from inferd.rest.did_you_mean import suggestion
 from inferd.rest.parts import Parts
-from inferd.rest.routing import COMMON_PARAMETERS, Route
+from inferd.rest.routing import COMMON_FLAGS, COMMON_PARAMETERS, Route
 from inferd.schema import timevalue
 from inferd.schema.endpoint import Endpoint, TaskType
 from inferd.schema.inference import Call, Deadline, Trace
@@ -24,11 +25,20 @@ DEFAULT_TIMEOUTS = {TaskType.COMPLETION: 120.0, TaskType.CHAT_COMPLETION: 120.0}
 LONGEST_TIMEOUT = 7 * 86_400.0
 
 
+class Begun(Protocol):
+    """An answer whose status has left: a failure can only be told within it."""
+
+    async def end(self, failure: Failure) -> web.StreamResponse:
+        """Tells of ``failure``, unless the answer is complete, and ends it."""
+        ...
+
+
 class Request:
     """What one handler works with. ``http`` is aiohttp's request, for the response's sake.
 
     ``trace`` is filled while the request runs and read for its log line, as is ``failure``. ``carrier`` is
-    how a failure travels (see Route); a handler may change it before it fails.
+    how a failure travels (see Route): in a plain body until the handler runs, which may change it before it fails.
+    ``stream`` is there once the answer has begun to leave.
     """
 
     def __init__(self, http: web.BaseRequest, route: Route, values: Mapping[str, str], parts: Parts) -> None:
@@ -37,11 +47,13 @@ class Request:
         self.parts = parts
         self.trace = Trace()
         self.failure: Failure | None = None
-        self.carrier = route.carrier
+        self.carrier = "body"
+        self.stream: Begun | None = None
         self._task = asyncio.current_task()
         self._cut_by: Failure | None = None
         self.inference_id = values.get("id", "")
         self._values = values
+        # Of a parameter that is repeated the last value counts (RestUtils.decodeQueryString).
         self._query = {name: value for name, value in http.query.items()}
         self._began = time.monotonic()
         self._arrived = asyncio.get_running_loop().time()
@@ -52,15 +64,24 @@ class Request:
         return TaskType.parse(self._values["task_type"]) if "task_type" in self._values else TaskType.ANY
 
     def check_parameters(self) -> None:
-        """IllegalArgument for query parameters the route does not know, with a likely name where one is near."""
-        known = (*self.route.parameters, *COMMON_PARAMETERS)
-        unknown = [name for name in self._query if name not in known]
-        if not unknown:
+        """IllegalArgument for query parameters the route does not know, with likely names where some are near.
+
+        Also for one of those that every route knows, if it is neither true nor false.
+        """
+        if not self._query:
             return
-        told = ", ".join(f"[{name}]{_guess(name, known)}" for name in sorted(unknown))
-        noun = "parameter" if len(unknown) == 1 else "parameters"
-        path = self.http.path_qs.partition("?")[0]
-        raise IllegalArgument(f"request [{path}] contains unrecognized {noun}: {told}")
+        for name in COMMON_FLAGS:
+            self.flag(name)
+        known = (*self.route.parameters, *COMMON_PARAMETERS)
+        unknown = sorted(name for name in self._query if name not in known)
+        if unknown:
+            told = ", ".join(f"[{name}]{_guess(name, known)}" for name in unknown)
+            noun = "parameter" if len(unknown) == 1 else "parameters"
+            raise IllegalArgument(f"request [{self._path}] contains unrecognized {noun}: {told}")
+
+    @property
+    def _path(self) -> str:
+        return self.http.raw_path.partition("?")[0]
 
     def require_body(self) -> None:
         """BodyMissing if the request announces no body."""
@@ -69,8 +90,7 @@ class Request:
 
     def body_refused(self) -> IllegalArgument:
         """What a request is told whose body nobody would read."""
-        path = self.http.path_qs.partition("?")[0]
-        return IllegalArgument(f"request [{self.http.method} {path}] does not support having a body")
+        return IllegalArgument(f"request [{self.http.method} {self._path}] does not support having a body")
 
     def flag(self, name: str) -> bool:
         """The query parameter ``name`` as true (also when given without a value) or false (also when absent)."""
@@ -85,10 +105,10 @@ class Request:
         """The query parameter ``name``, None if it is absent."""
         return self._query.get(name)
 
-    def timeout(self) -> float:
-        """The query parameter ``timeout`` in seconds, 0.0 where the task's default is to be taken."""
-        text = self._query.get("timeout")
-        return timevalue.parse(text, "timeout") if text is not None else 0.0
+    def timeout(self, name: str = "timeout") -> float:
+        """The query parameter ``name`` in seconds, 0.0 where the default is to be taken."""
+        text = self._query.get(name)
+        return timevalue.parse(text, name) if text is not None else 0.0
 
     def deadline(self, task_type: TaskType) -> Deadline:
         """When the time of this request, counted from its arrival, is over."""
@@ -103,6 +123,11 @@ class Request:
             deadline=self.deadline(endpoint.task_type),
             trace=self.trace,
         )
+
+    def client_left(self) -> bool:
+        """True once nobody is there any more to be answered."""
+        transport = self.http.transport
+        return transport is None or transport.is_closing()
 
     def cut(self, failure: Failure) -> None:
         """Ends the request from outside, with ``failure`` as its answer or as the last event of its stream."""
@@ -137,5 +162,5 @@ class Request:
 
 
 def _guess(name: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(name, known, n=1, cutoff=0.7)
-    return f" -> did you mean [{near[0]}]?" if near else ""
+    near = suggestion(name, known)
+    return f" -> {near}" if near else ""

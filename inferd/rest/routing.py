@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Handler: TypeAlias = "Callable[[Request], Awaitable[web.StreamResponse]]"
 
 # Read by every route (RestHandler's response parameters).
-COMMON_PARAMETERS = ("error_trace", "filter_path", "format", "human", "pretty")
+COMMON_FLAGS = ("error_trace", "human", "pretty")
+COMMON_PARAMETERS = (*COMMON_FLAGS, "filter_path", "format")
 
 
 class Route(msgspec.Struct, frozen=True):

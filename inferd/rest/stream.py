@@ -46,6 +46,7 @@ class EventStream:
         self._keepalive = request.parts.config.server.sse_keepalive
         self._active = self._loop.time()
         self._writing = False
+        self._ended = False
         self._beat: asyncio.TimerHandle | None = None
         self._comment: asyncio.Task[None] | None = None
 
@@ -58,6 +59,7 @@ class EventStream:
         a request that is cut. A client that leaves ends it by cancellation or by ConnectionResetError.
         """
         await self._response.prepare(self._request.http)
+        self._request.stream = self
         self._request.parts.open.streams += 1
         self._look_in()
         try:
@@ -74,8 +76,17 @@ class EventStream:
             await self._tell_in_time(cut_by)
         finally:
             self._request.parts.open.streams -= 1
-            if self._beat is not None:
-                self._beat.cancel()
+            self._stop_looking_in()
+        return await self._finished()
+
+    async def end(self, failure: Failure) -> web.StreamResponse:
+        """See Begun."""
+        if not self._ended:
+            await self._tell(failure)
+        return await self._finished()
+
+    async def _finished(self) -> web.StreamResponse:
+        self._ended = True
         await self._response.write_eof()
         return self._response
 
@@ -108,6 +119,11 @@ class EventStream:
             self._comment = self._loop.create_task(self._send_comment())
             silent = 0.0
         self._beat = self._loop.call_later(max(interval - silent, MIN_INTERVAL), self._look_in)
+
+    def _stop_looking_in(self) -> None:
+        for waiting in (self._beat, self._comment):
+            if waiting is not None:
+                waiting.cancel()
 
     async def _send_comment(self) -> None:
         with suppress(ConnectionError):  # The client has left: the handler will be told, too.

@@ -41,7 +41,7 @@ async def handle(request: Request) -> web.Response:
     mode = request.parts.config.inference.validate_on_put
     result = await tried(service, new, new_secrets, mode, timeout=timeout)
     await request.parts.store.replace(result.endpoint, new_secrets)
-    return answer.stored(request.parts.standings, result)
+    return answer.stored(request.parts, result)
 
 
 def _check_sections(body: Document, given: Document) -> None:

@@ -3,9 +3,9 @@
 import re
 from fractions import Fraction
 
-from inferd.errors import IllegalArgument
+from inferd.errors import IllegalArgument, NumberFormat
 
-# Nanoseconds in each unit, longest name first: ``ms`` must not be taken for ``s``.
+# Nanoseconds in each unit, in the order in which their names are tried: ``ms`` must not be taken for ``s``.
 _UNITS = {
     "nanos": 1,
     "micros": 1_000,
@@ -17,29 +17,29 @@ _UNITS = {
 }
 _LONGEST = 2**63 - 1
 
+_NO_UNIT = re.compile(r"-0*1|0+")
+_FRACTION = re.compile(r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?[0-9]+e[+-]?[0-9]+")
+
 
 def parse(text: str, name: str) -> float:
-    """The span in ``text`` in seconds; ``0`` needs no unit, and ``-1`` is none: both are 0.0.
+    """The span in ``text`` in seconds; 0.0 for nought and for -1, which mean none is set and need no unit.
 
-    ``name`` is the parameter's, for the IllegalArgument of a span that cannot be read.
+    ``name`` is the parameter's, for the IllegalArgument of a span that cannot be read. What is too long for Java's
+    nanoseconds (292 years) is cut there, as Java does.
     """
-    trimmed = text.strip()
-    lowered = trimmed.lower()
-    if lowered in ("-1", "0"):
-        return 0.0
+    lowered = text.strip().lower()
     unit = next((unit for unit in _UNITS if lowered.endswith(unit)), None)
     # Only the lower-case m is minutes: M would be taken for months (TimeValue.parseTimeValue).
-    if unit is None or (unit == "m" and not trimmed.endswith("m")):
-        raise IllegalArgument(
-            f"failed to parse setting [{name}] with value [{text}] as a time value: unit is missing or unrecognized"
-        )
-    number = lowered[: -len(unit)].strip()
-    if not re.fullmatch(r"[0-9]{1,19}", number):
-        raise IllegalArgument(f"failed to parse [{text}]")
-    nanoseconds = int(number) * _UNITS[unit]
-    if nanoseconds > _LONGEST:
-        raise IllegalArgument(f"failed to parse [{text}]: longer than 106751 days")
-    return nanoseconds / 1_000_000_000
+    if unit == "m" and not text.strip().endswith("m"):
+        unit = None
+    if unit is None:
+        if _NO_UNIT.fullmatch(lowered):
+            return 0.0
+        raise _refused(name, text, "unit is missing or unrecognized")
+    number = _number(lowered[: -len(unit)].strip(), text)
+    if number < -1:
+        raise _refused(name, text, "negative durations are not supported")
+    return min(max(number, 0) * _UNITS[unit], _LONGEST) / 1_000_000_000
 
 
 def text_of(seconds: float) -> str:
@@ -51,3 +51,14 @@ def text_of(seconds: float) -> str:
             whole, tenth = divmod(tenths, 10)
             return f"{whole}.{tenth}{unit}" if tenth else f"{whole}{unit}"
     return "0s"
+
+
+def _number(digits: str, text: str) -> int:
+    if re.fullmatch(r"[+-]?[0-9]{1,30}", digits, re.ASCII) and -(2**63) <= int(digits) <= _LONGEST:
+        return int(digits)
+    fractional = ", fractional time values are not supported" if _FRACTION.fullmatch(digits) else ""
+    raise IllegalArgument(f"failed to parse [{text}]{fractional}") from NumberFormat(f'For input string: "{digits}"')
+
+
+def _refused(name: str, text: str, why: str) -> IllegalArgument:
+    return IllegalArgument(f"failed to parse setting [{name}] with value [{text}] as a time value: {why}")
