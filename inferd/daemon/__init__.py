@@ -78,8 +78,10 @@ async def _live(launch: Launch, config: Config, environ: MutableMapping[str, str
     stop, again = asyncio.Event(), asyncio.Event()
     _bind_signals(stop, again)
     async with AsyncExitStack() as stack:
+        read = partial(configured, launch, environ)
         if launch.simulate:
-            config = await stack.enter_async_context(_simulated(config, launch.pace, log))
+            read = await stack.enter_async_context(_simulated(read, launch.pace, log))
+            config = read()
         listening = await listen(config, environ)
         stack.callback(listening.close)
         certificate = Certificate(config.tls, environ) if config.tls.cert else None
@@ -89,7 +91,7 @@ async def _live(launch: Launch, config: Config, environ: MutableMapping[str, str
         stack.push_async_callback(runner.cleanup)
         acceptor = _acceptor(app, listening, certificate, log)
         acceptor.start()
-        reloader = Reloader(app, certificate, log, partial(configured, launch, environ), simulating=launch.simulate)
+        reloader = Reloader(app, certificate, log, read)
         url = listening.url("https" if certificate is not None else "http")
         status = partial(_status, app, url)
         _bind_reload(reloader, notifier, status)
@@ -120,18 +122,23 @@ def _settle_memory() -> None:
 
 
 @asynccontextmanager
-async def _simulated(config: Config, pace: float, log: Log) -> AsyncIterator[Config]:
-    """A simulator beside the daemon, and the configuration that sends everything without a ``url`` to it."""
+async def _simulated(read: partial[Config], pace: float, log: Log) -> AsyncIterator[partial[Config]]:
+    """A simulator beside the daemon; what ``read`` reads then sends everything without a ``url`` to it."""
     from inferd.simulator import Simulator
 
     async with Simulator(pace) as simulator:
         log.warning("simulating: no provider is called", base_url=simulator.base_url)
-        address = simulator.base_url.removeprefix("http://").removesuffix("/v1")
-        yield msgspec.structs.replace(
-            config,
-            openai=msgspec.structs.replace(config.openai, base_url=simulator.base_url),
-            upstream=msgspec.structs.replace(config.upstream, allow=(*config.upstream.allow, address)),
-        )
+        yield partial(_led_to, simulator.base_url, read)
+
+
+def _led_to(base_url: str, read: Callable[[], Config]) -> Config:
+    config = read()
+    address = base_url.removeprefix("http://").removesuffix("/v1")
+    return msgspec.structs.replace(
+        config,
+        openai=msgspec.structs.replace(config.openai, base_url=base_url),
+        upstream=msgspec.structs.replace(config.upstream, allow=(*config.upstream.allow, address)),
+    )
 
 
 def _bind_log(log: Log) -> None:

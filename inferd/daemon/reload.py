@@ -16,17 +16,14 @@ RELOADABLE = ("limits", "compat", "log", "inference", "chunking", "openai", "tls
 class Reloader:
     """Puts a changed configuration, certificate and client keys in force while requests run: call it.
 
-    ``read`` makes the new configuration; ``simulating`` says that the address of the provider is the simulator's.
+    ``read`` makes the new configuration; BadConfiguration of it is an answer, too.
     """
 
-    def __init__(
-        self, app: App, certificate: Certificate | None, log: Log, read: Callable[[], Config], *, simulating: bool
-    ) -> None:
+    def __init__(self, app: App, certificate: Certificate | None, log: Log, read: Callable[[], Config]) -> None:
         self._app = app
         self._certificate = certificate
         self._log = log
         self._read = read
-        self._simulating = simulating
 
     def __call__(self) -> None:
         """Reloads; whatever is wrong with the new state of things is said in the log, and the old one stays."""
@@ -49,8 +46,6 @@ class Reloader:
 
     def _effective(self, old: Config, new: Config) -> Config:
         kept = {section: getattr(old, section) for section in Config.__struct_fields__ if section not in RELOADABLE}
-        if self._simulating:
-            kept["openai"] = old.openai
         if self._certificate is None or not new.tls.cert:
             kept["tls"] = old.tls
         return msgspec.structs.replace(new, **kept)

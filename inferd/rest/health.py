@@ -14,7 +14,7 @@ async def livez(request: Request) -> web.Response:
 
 
 async def readyz(request: Request) -> web.Response:
-    """``ok``, or 503 and one word: ``draining`` or ``store``."""
+    """``ok``, or 503 and one word: ``draining``, ``store`` or ``loop``."""
     trouble = await _trouble(request)
     return answer.text("ok") if trouble is None else answer.text(trouble, status=503)
 
@@ -32,7 +32,9 @@ async def health(request: Request) -> web.Response:
         "reason": trouble,
         "version": __version__,
         "endpoints": len(parts.store),
+        "open_requests": len(parts.open),
         "open_streams": parts.open.streams,
+        "loop_lag_ms": round(parts.loop_lag.worst * 1000, 3),
         "upstreams": endpoints,
     }
     return answer.json(document, status=200 if trouble is None else 503)
@@ -45,4 +47,4 @@ async def _trouble(request: Request) -> str | None:
         await request.parts.store.probe()
     except Failure:
         return "store"
-    return None
+    return "loop" if request.parts.loop_lag.excessive else None

@@ -4,6 +4,7 @@ import msgspec
 
 from inferd.aside import Aside
 from inferd.config import Config
+from inferd.loop_lag import LoopLag
 from inferd.cutting import Cutter
 from inferd.ratelimit import RateLimits
 from inferd.registry import Registry
@@ -24,3 +25,4 @@ class Parts(msgspec.Struct):
     aside: Aside
     cutter: Cutter
     draining: bool = False
+    loop_lag: LoopLag = msgspec.field(default_factory=LoopLag)
