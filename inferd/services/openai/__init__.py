@@ -16,19 +16,19 @@ from inferd.services.fields import Fields, object_in, refuse_unknown
 from inferd.services.openai import chat_completion, completion
 from inferd.services.openai.chunked import ChunkedTask
 from inferd.services.openai.embeddings import EmbeddingsTask
-from inferd.services.openai.errands import errand, settings_of, task_settings_of
+from inferd.services.openai.errands import Errands, settings_of, task_settings_of
 from inferd.services.openai.info import settings_info
 from inferd.services.openai.settings import (
     SCOPE,
     OpenAISettings,
     OpenAITaskSettings,
+    override_task_settings,
     parse_secrets,
     parse_service_settings,
     parse_task_settings,
     update_secrets,
     update_service_settings,
 )
-from inferd.upstream.errand import Errand
 
 
 class OpenAIService:
@@ -42,6 +42,7 @@ class OpenAIService:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._errands = Errands(tools)
         self._embeddings = EmbeddingsTask(self._answer, tools.aside)
         self._chunked = ChunkedTask(self._embeddings, tools.cutter, tools.aside)
 
@@ -80,7 +81,7 @@ class OpenAIService:
         secret_fields = fields.split("api_key", "client_secret")
         old, old_task = _settings_in(endpoint)
         settings = update_service_settings(old, fields, self._tools.policy.check_url)
-        task_settings = old_task.overridden(parse_task_settings(task_given))
+        task_settings = override_task_settings(old_task, task_given)
         secrets = update_secrets(secrets, secret_fields)
         refuse_unknown(self.name, changes if endpoint.task_type not in EMBEDDING_TASKS else {}, fields.leftover)
         updated = msgspec.structs.replace(
@@ -115,7 +116,7 @@ class OpenAIService:
 
     async def infer(self, call: Call, request: InferenceRequest) -> Results:
         """See InferenceService."""
-        call = _with_task_settings(call, request)
+        call = self._begun(call, request)
         user = task_settings_of(call).user
         if call.endpoint.task_type is TaskType.COMPLETION:
             body = completion.body(settings_of(call), request.input, user, stream=False)
@@ -131,10 +132,11 @@ class OpenAIService:
         self, call: Call, request: InferenceRequest
     ) -> AsyncIterator[AsyncIterator[Sequence[str]]]:
         """See InferenceService."""
-        call = _with_task_settings(call, request)
+        call = self._begun(call, request)
         body = completion.body(settings_of(call), request.input, task_settings_of(call).user, stream=True)
-        async with self._tools.sender.stream(await self._errand(call, body)) as stream:
-            reader = completion.TextReader(call, stream)
+        errand = await self._errands.made(call, body)
+        async with self._tools.sender.stream(errand) as stream:
+            reader = completion.TextReader(errand.call, stream)
             await reader.start()
             yield reader
 
@@ -143,9 +145,11 @@ class OpenAIService:
         self, call: Call, request: ChatCompletionRequest
     ) -> AsyncIterator[AsyncIterator[Sequence[Chunk]]]:
         """See InferenceService."""
+        call = self._errands.begun(call, task_settings_of(call))
         body = chat_completion.body(settings_of(call), request, task_settings_of(call).user)
-        async with self._tools.sender.stream(await self._errand(call, body)) as stream:
-            reader = chat_completion.ChunkReader(call, stream)
+        errand = await self._errands.made(call, body)
+        async with self._tools.sender.stream(errand) as stream:
+            reader = chat_completion.ChunkReader(errand.call, stream)
             await reader.start()
             yield reader
 
@@ -153,12 +157,17 @@ class OpenAIService:
         """See InferenceService."""
         return settings_info()
 
-    async def _answer(self, call: Call, body: bytes) -> bytes:
-        answer = await self._tools.sender.answer(await self._errand(call, body))
-        return answer.body
+    def _begun(self, call: Call, request: InferenceRequest) -> Call:
+        return self._errands.begun(call, override_task_settings(task_settings_of(call), request.task_settings))
 
-    async def _errand(self, call: Call, body: bytes) -> Errand:
-        return errand(self._tools, call, task_settings_of(call), f"Bearer {call.secrets['api_key']}", body)
+    async def _answer(self, call: Call, body: bytes) -> bytes:
+        errand = await self._errands.made(call, body)
+        answer = await self._tools.sender.answer(errand)
+        if not answer.body:
+            raise errand.failed(
+                f"Response body was empty for request from inference entity id [{call.inference_id}]", 502
+            )
+        return answer.body
 
     def _requested_chunking(self, request: InferenceRequest) -> ChunkingSettings | None:
         if request.chunking_settings is None:
@@ -175,13 +184,6 @@ def _settings_in(endpoint: Endpoint) -> tuple[OpenAISettings, OpenAITaskSettings
     assert isinstance(endpoint.service_settings, OpenAISettings)
     assert isinstance(endpoint.task_settings, OpenAITaskSettings)
     return endpoint.service_settings, endpoint.task_settings
-
-
-def _with_task_settings(call: Call, request: InferenceRequest) -> Call:
-    if request.task_settings is None:
-        return call
-    merged = task_settings_of(call).overridden(parse_task_settings(request.task_settings))
-    return msgspec.structs.replace(call, endpoint=msgspec.structs.replace(call.endpoint, task_settings=merged))
 
 
 def _with_legacy_model(settings: Document, task_settings: Document | None) -> Document:

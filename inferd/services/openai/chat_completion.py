@@ -56,20 +56,13 @@ class ChunkReader(EventReader[Chunk]):
 
     def items(self, data: bytes) -> list[Chunk]:
         """See EventReader."""
-        try:
-            chunks = [_CHUNK.decode(data)]
-        except msgspec.DecodeError:
-            # Several documents in one event: Elasticsearch's parser takes them, so some server must have sent them.
-            chunks = _CHUNK.decode_lines(data)
-        for chunk in chunks:
-            chunk.normalise()
-            for choice in chunk.choices:
-                if choice.finish_reason is not None:
-                    self.finished = True
-            if chunk.usage:
-                self.call.trace.input_tokens += chunk.usage.prompt_tokens
-                self.call.trace.output_tokens += chunk.usage.completion_tokens
-        return chunks
+        chunk = _CHUNK.decode(data)
+        chunk.normalise()
+        self.finished = self.finished or any(choice.finish_reason for choice in chunk.choices)
+        if chunk.usage:
+            self.call.trace.input_tokens += chunk.usage.prompt_tokens
+            self.call.trace.output_tokens += chunk.usage.completion_tokens
+        return [chunk]
 
 
 def _reasoning_effort(request: ChatCompletionRequest) -> str | UnsetType:

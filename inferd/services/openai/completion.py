@@ -1,11 +1,14 @@
 """The ``completion`` task: one text as a chat of one message, its answer whole or as pieces of text."""
 
+from typing import Any
+
 import msgspec
 
 from inferd.errors import IllegalArgument, StatusFailure
 from inferd.schema.inference import Call, Completions
 from inferd.services.openai.events import EventReader
 from inferd.services.openai.settings import OpenAISettings
+from inferd.services.openai.usage import count
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -38,14 +41,9 @@ class _AnswerChoice(msgspec.Struct, frozen=True):
     message: _AnswerMessage
 
 
-class _Usage(msgspec.Struct, frozen=True):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
 class _Answer(msgspec.Struct, frozen=True):
     choices: list[_AnswerChoice]
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 class _Delta(msgspec.Struct, frozen=True):
@@ -59,7 +57,7 @@ class _Choice(msgspec.Struct, frozen=True):
 
 class _Chunk(msgspec.Struct, frozen=True):
     choices: list[_Choice]
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -88,7 +86,7 @@ def results(call: Call, raw: bytes) -> Completions:
     except (ValueError, RecursionError) as problem:
         told = problem if isinstance(problem, ValueError) else "nested too deeply"
         raise StatusFailure(f"Failed to send OpenAI chat completions request. Cause: {told}", 502) from None
-    _count(call, answer.usage)
+    count(call.trace, answer.usage)
     return Completions([choice.message.content for choice in answer.choices])
 
 
@@ -98,12 +96,6 @@ class TextReader(EventReader[str]):
     def items(self, data: bytes) -> list[str]:
         """See EventReader."""
         chunk = _CHUNK.decode(data)
-        _count(self.call, chunk.usage)
+        count(self.call.trace, chunk.usage)
         self.finished = self.finished or any(choice.finish_reason for choice in chunk.choices)
         return [choice.delta.content for choice in chunk.choices if choice.delta is not None and choice.delta.content]
-
-
-def _count(call: Call, usage: _Usage | None) -> None:
-    if usage is not None:
-        call.trace.input_tokens += usage.prompt_tokens
-        call.trace.output_tokens += usage.completion_tokens

@@ -1,16 +1,22 @@
 """The ``text_embedding`` and ``embedding`` tasks: texts out, one vector for each of them back, in order, unrounded."""
 
 import asyncio
-import math
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import msgspec
 
-from inferd.aside import LONG, Aside
+from inferd.aside import Aside
 from inferd.errors import StatusFailure, UpstreamRefusal
 from inferd.schema.inference import Call
 from inferd.services.openai.errands import settings_of
+from inferd.services.openai.refusal import is_too_large
+from inferd.services.openai.settings import OpenAISettings
+from inferd.services.openai.truncation import halved, limited
+from inferd.services.openai.usage import count
 from inferd.services.openai.vectors import vector_text
+from inferd.upstream.retry import ATTEMPTS
 
 # OpenAI takes no more inputs in one request (OpenAiServiceFields.EMBEDDING_MAX_BATCH_SIZE).
 MAX_INPUTS = 2048
@@ -18,11 +24,17 @@ MAX_INPUTS = 2048
 # Requests of one caller on their way at once: enough to hide the upstream's latency, too few to crowd out others.
 MAX_AT_ONCE = 4
 
-# Elasticsearch's Truncator: characters a token has, at the least.
-CHARACTERS_A_TOKEN = 3
+# How often the texts of one request are halved at most.
+MAX_HALVINGS = 2
+
+# Bytes of an answer that take about a millisecond to read, most of it spent on vectors: with more, it is read aside.
+LONG_ANSWER = 24 * 1024
 
 # Vectors turned to text in one step beside the loop: some milliseconds, after which others have their turn.
-VECTORS_A_STEP = 32
+VECTORS_A_STEP = 16
+
+# Endpoints remembered for wanting arrays; one forgotten costs a refused request.
+MAX_REMEMBERED = 10_000
 
 Send = Callable[[Call, bytes], Awaitable[bytes]]
 
@@ -32,13 +44,9 @@ class _Item(msgspec.Struct, frozen=True):
     index: int | None = None
 
 
-class _Usage(msgspec.Struct, frozen=True):
-    prompt_tokens: int = 0
-
-
 class _Answer(msgspec.Struct, frozen=True):
     data: list[_Item]
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,13 +66,14 @@ class EmbeddingsTask:
     """Embeds texts through ``send``, which takes a call and a body and gives the body of the answer.
 
     Long answers are read in ``aside``.
-    It remembers which endpoints' upstreams refuse ``encoding_format``, and asks those for arrays from then on.
+    It remembers which endpoints' upstreams refuse ``encoding_format``, and asks those for arrays until their
+    settings change.
     """
 
     def __init__(self, send: Send, aside: Aside) -> None:
         self._send = send
         self._aside = aside
-        self._want_arrays: set[str] = set()
+        self._want_arrays: OrderedDict[str, OpenAISettings] = OrderedDict()
 
     async def vectors(self, call: Call, texts: Sequence[str], user: str | None) -> list[msgspec.Raw]:
         """The vector of every text. More than MAX_INPUTS are sent in several requests, each taking its own place."""
@@ -85,28 +94,49 @@ class EmbeddingsTask:
 
     async def _batch(self, call: Call, texts: Sequence[str], user: str | None) -> list[msgspec.Raw]:
         settings = settings_of(call)
-        if settings.max_input_tokens is not None:
-            texts = [text[: math.floor(settings.max_input_tokens * CHARACTERS_A_TOKEN)] for text in texts]
         body = _Body(
-            input=texts,
+            input=limited(texts, settings.max_input_tokens),
             model=settings.model_id,
             user=user,
             dimensions=settings.dimensions if settings.dimensions_set_by_user else None,
-            encoding_format=None if call.inference_id in self._want_arrays else "base64",
+            encoding_format=None if self._want_arrays.get(call.inference_id) == settings else "base64",
         )
-        try:
-            raw = await self._send(call, msgspec.json.encode(body))
-        except UpstreamRefusal as refusal:
-            if body.encoding_format is None or not _refuses_base64(refusal):
-                raise
-            raw = await self._send(call, msgspec.json.encode(msgspec.structs.replace(body, encoding_format=None)))
-            self._want_arrays.add(call.inference_id)
-        return await self._vectors(call, raw, len(texts))
+        return await self._vectors(call, await self._answer(call, body), len(texts))
+
+    async def _answer(self, call: Call, body: _Body) -> bytes:
+        """The answer to ``body``, or to what is left of it where it is too large or asks for what is not known.
+
+        Shorter texts are sent at once, as a request of its own with its own attempts: nothing is gained by waiting.
+        """
+        halvings = min(MAX_HALVINGS, (call.attempts or ATTEMPTS) - 1)
+        asked = body
+        while True:
+            try:
+                raw = await self._send(call, msgspec.json.encode(asked))
+            except UpstreamRefusal as refusal:
+                if asked.encoding_format is not None and _refuses_base64(refusal):
+                    asked = msgspec.structs.replace(asked, encoding_format=None)
+                    continue
+                texts = halved(asked.input)
+                if not halvings or not is_too_large(refusal) or texts == asked.input:
+                    raise
+                halvings -= 1
+                asked = msgspec.structs.replace(asked, input=texts)
+            else:
+                if asked.encoding_format != body.encoding_format:
+                    self._remember(call)
+                return raw
+
+    def _remember(self, call: Call) -> None:
+        self._want_arrays.pop(call.inference_id, None)
+        self._want_arrays[call.inference_id] = settings_of(call)
+        if len(self._want_arrays) > MAX_REMEMBERED:
+            self._want_arrays.popitem(last=False)
 
     async def _vectors(self, call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
         """The vectors in the answer ``raw``."""
         try:
-            if len(raw) <= LONG:
+            if len(raw) <= LONG_ANSWER:
                 return _texts(_embeddings(call, raw, expected))
             embeddings = await self._aside.run(_embeddings, call, raw, expected)
             vectors: list[msgspec.Raw] = []
@@ -127,7 +157,7 @@ def _refuses_base64(refusal: UpstreamRefusal) -> bool:
 def _embeddings(call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
     """The embeddings in ``raw`` as they came, in the order of the texts; ValueError unless there is one for each."""
     answer = _ANSWER.decode(raw)
-    call.trace.input_tokens += answer.usage.prompt_tokens if answer.usage is not None else 0
+    count(call.trace, answer.usage)
     items = _in_order(answer.data)
     if len(items) != expected:
         raise ValueError(

@@ -1,5 +1,7 @@
 """Reads an upstream's event stream read by read: what came together is handed on together, and a failure last."""
 
+import json
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from inferd.errors import Failure, UpstreamRefusal
@@ -10,14 +12,16 @@ from inferd.upstream.stream import Stream
 
 Item = TypeVar("Item")
 
+_JSON = json.JSONDecoder()
+
 
 class EventReader(Generic[Item]):
     """An async iterator of non-empty lists of what the events of ``stream`` hold.
 
     A subclass says what one event holds: ``items`` may raise ValueError for what it cannot read, and sets
     ``finished`` once the upstream named a finish reason. The stream is whole when it ended with ``[DONE]`` or a
-    finish reason; otherwise, and when an event is an error or unreadable, iteration ends with a Failure, after
-    everything that came before it.
+    finish reason, however it ended after that; otherwise, and when an event is an error or unreadable, iteration ends
+    with a Failure, after everything that came before it.
     """
 
     def __init__(self, call: Call, stream: Stream) -> None:
@@ -51,7 +55,7 @@ class EventReader(Generic[Item]):
 
     async def _next(self) -> list[Item]:
         while not self._ended:
-            data = await self._stream.read()
+            data = await self._more()
             if not data:
                 self._finish(None if self.finished else self._broken("the stream ended before its answer did"))
                 break
@@ -61,36 +65,50 @@ class EventReader(Generic[Item]):
             raise self._end
         raise StopAsyncIteration
 
+    async def _more(self) -> bytes:
+        try:
+            return await self._stream.read()
+        except Failure as failure:
+            if self.finished:
+                return b""
+            self._finish(failure)
+            raise
+
     def _read(self, data: bytes) -> list[Item]:
         items: list[Item] = []
         try:
-            events = self._decoder.feed(data)
-            if events:
+            for event in self._decoder.feed(data):
                 self._stream.heard()
-            for event in events:
                 if event.data[:6].upper() == b"[DONE]":
                     self._finish(None)
                     break
-                items += self._items_of(event)
+                for document in self._documents(event):
+                    items += document
         except EventTooLarge:
             self._finish(self._broken("an event of the stream is too large"))
         except Failure as told:
             self._finish(told)
         return items
 
-    def _items_of(self, event: Event) -> list[Item]:
+    def _documents(self, event: Event) -> Iterator[list[Item]]:
+        """The items of each JSON document in ``event``: one, but Elasticsearch's parser takes several, so some server
+        must have sent them."""
         try:
-            if event.name != b"error":
-                return self.items(event.data)
+            if event.name == b"error":
+                raise self._error(event.data)
+            yield self.items(event.data)
         except (ValueError, RecursionError):
-            pass
-        raise self._error(event.data)
+            documents = _split(event.data)
+            if len(documents) < 2:
+                raise self._error(event.data) from None
+            for document in documents:
+                yield from self._documents(Event(event.name, document))
 
     def _error(self, data: bytes) -> UpstreamRefusal:
         error = upstream_error(data, self.call.secrets)
         reason = f"Received an error response for request from inference entity id [{self.call.inference_id}]"
         if error is not None:
-            return failure(reason, error, 502)
+            return failure(reason, error, error.status)
         return UpstreamRefusal(reason, 502, code="stream_error")
 
     def _broken(self, cause: str) -> UpstreamRefusal:
@@ -99,3 +117,16 @@ class EventReader(Generic[Item]):
 
     def _finish(self, end: Failure | None) -> None:
         self._ended, self._end = True, end
+
+
+def _split(data: bytes) -> list[bytes]:
+    """The JSON documents in ``data``, white space or nothing between them; none where one is malformed."""
+    try:
+        text, at, documents = data.decode().strip(), 0, []
+        while at < len(text):
+            _, end = _JSON.raw_decode(text, at)
+            documents.append(text[at:end].encode())
+            at = len(text) - len(text[end:].lstrip())
+    except (ValueError, RecursionError):
+        return []
+    return documents

@@ -5,6 +5,7 @@ differ: an upstream status of 500 and above is told as such (Elasticsearch answe
 chat is tried again like any other; and so are 502 and 504, which come from a proxy that may find an upstream next time.
 """
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -37,7 +38,7 @@ _RATE_LIMIT_HEADERS = (
 
 
 class UpstreamError(msgspec.Struct, frozen=True):
-    """The error an OpenAI-compatible server tells; members that are no strings count as absent."""
+    """The error an OpenAI-compatible server tells; members that are neither text nor a numeric code count as absent."""
 
     message: str | None = None
     type: str | None = None
@@ -48,6 +49,12 @@ class UpstreamError(msgspec.Struct, frozen=True):
     def whole(self) -> bool:
         """Whether it is OpenAI's form: only then are its type, code and param handed on."""
         return self.message is not None and self.type is not None
+
+    @property
+    def status(self) -> int:
+        """The status to tell of an error that came without one, inside an answer of 200: its code may be one."""
+        code = self.code or ""
+        return told_status(int(code)) if re.fullmatch("[45][0-9]{2}", code) else 502
 
 
 class RefusedRequest(msgspec.Struct, frozen=True):
@@ -64,7 +71,7 @@ class RefusedRequest(msgspec.Struct, frozen=True):
         error = upstream_error(body, self.secrets)
         reason = f"{self._told(status, headers, error)} for request from inference entity id [{self.inference_id}]"
         return Refusal(
-            failure(f"{reason} status [{status}]", error, self._status(status), status, _retry_after(headers)),
+            failure(f"{reason} status [{status}]", error, self._status(status), status, retry_after(headers)),
             again=status in _AGAIN,
         )
 
@@ -85,9 +92,9 @@ class RefusedRequest(msgspec.Struct, frozen=True):
         return prefix
 
     def _status(self, status: int) -> int:
-        if status >= 500 and not self.server_errors_as_400:
-            return status if status in (503, 504) else 502
-        return status if status in _PASSED_ON else 400
+        if status >= 500 and self.server_errors_as_400:
+            return 400
+        return told_status(status)
 
 
 def failure(
@@ -113,21 +120,41 @@ def failure(
     )
 
 
+def is_too_large(refusal: UpstreamRefusal) -> bool:
+    """Whether fewer or shorter texts may be taken; see the table for how upstreams say so."""
+    return refusal.reason.startswith(_PREFIXES[413])
+
+
+def told_status(status: int) -> int:
+    """The status a client is told for that of an upstream."""
+    if status >= 500:
+        return status if status in (503, 504) else 502
+    return status if status in _PASSED_ON else 400
+
+
 def upstream_error(body: bytes, secrets: Secrets) -> UpstreamError | None:
-    """The error in ``body``, secrets masked; None where there is none to be read."""
+    """The error in ``body``, secrets masked; None where there is none to be read.
+
+    Beside OpenAI's ``{"error": {…}}`` there are servers that write ``{"error": "…"}``, and vLLM long wrote the
+    members without ``error`` around them; numbers as ``code`` are common.
+    """
     try:
         document = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return None
-    error = document.get("error") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return None
+    error = document.get("error", document if document.get("object") == "error" else None)
     if isinstance(error, str):
         return UpstreamError(message=secrets.mask(error))
     if not isinstance(error, dict):
         return None
     told = {name: error.get(name) for name in UpstreamError.__struct_fields__}
+    if isinstance(told["code"], int) and not isinstance(told["code"], bool):
+        told["code"] = str(told["code"])
     return UpstreamError(**{name: secrets.mask(text) for name, text in told.items() if isinstance(text, str)})
 
 
-def _retry_after(headers: Mapping[str, str]) -> dict[str, str]:
+def retry_after(headers: Mapping[str, str]) -> dict[str, str]:
     """Handed on, so that the client, too, knows when to come back."""
     return {"Retry-After": headers["Retry-After"]} if "Retry-After" in headers else {}

@@ -27,9 +27,21 @@ OAUTH2_FIELDS = ("client_id", "scopes", "token_url")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 
-# These frame the message or name the connection; set by hand they would break it or smuggle another.
+# These frame the message or name the connection; set by hand they would break it or smuggle another. The first would
+# bring answers in an encoding that nobody undoes.
 _RESERVED_HEADERS = frozenset(
-    {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
 
 CheckUrl = Callable[[str], None]
@@ -69,10 +81,6 @@ class OpenAITaskSettings(Settings, frozen=True, kw_only=True):
     user: str | None = None
     headers: dict[str, str] | None = None
 
-    def overridden(self, other: "OpenAITaskSettings") -> "OpenAITaskSettings":
-        """These settings with what ``other`` gives in place of their own, ``headers`` as a whole."""
-        return OpenAITaskSettings(user=other.user or self.user, headers=other.headers or self.headers)
-
 
 def parse_service_settings(fields: Fields, task_type: TaskType, check_url: CheckUrl) -> OpenAISettings:
     """The service settings of a PUT; ValidationFailed with all problems, secrets not looked at."""
@@ -108,7 +116,7 @@ def update_service_settings(old: OpenAISettings, fields: Fields, check_url: Chec
     requests_per_minute = fields.requests_per_minute()
     client_id, scopes, token_url = old.client_id, old.scopes, old.token_url
     if old.client_id is not None:
-        client_id = fields.string("client_id") or client_id
+        client_id = fields.header_value("client_id") or client_id
         scopes = fields.strings("scopes") or scopes
         token_url = _url(fields, "token_url", check_url) or token_url
     fields.done()
@@ -166,6 +174,20 @@ def parse_task_settings(settings: Document | None) -> OpenAITaskSettings:
     return OpenAITaskSettings(user=user, headers=headers)
 
 
+def override_task_settings(old: OpenAITaskSettings, settings: Document | None) -> OpenAITaskSettings:
+    """``old`` with what ``settings`` of an ``_update`` or of one request say instead, ``headers`` as a whole.
+
+    What they do not name stays, what they name as null (``headers`` as ``{}``, too) is cleared. See
+    ``parse_task_settings`` for the failures.
+    """
+    given = parse_task_settings(settings)
+    named = settings or {}
+    return OpenAITaskSettings(
+        user=given.user if "user" in named else old.user,
+        headers=given.headers if "headers" in named else old.headers,
+    )
+
+
 def _url(fields: Fields, name: str, check_url: CheckUrl) -> str | None:
     url = fields.string(name)
     if url is None:
@@ -187,7 +209,12 @@ def _oauth2(fields: Fields, check_url: CheckUrl) -> tuple[str | None, tuple[str,
     client_id = fields.header_value("client_id")
     scopes = fields.strings("scopes")
     token_url = _url(fields, "token_url", check_url)
-    if 0 < len(missing) < 3:
+    pair = [name for name in missing if name != "token_url"]
+    if len(pair) == 1:
+        fields.problems.append(
+            f"[{SCOPE}] OAuth2 fields [client_id, scopes] must be provided together; missing: [{pair[0]}]"
+        )
+    elif 0 < len(missing) < 3:
         fields.problems.append(
             f"[{SCOPE}] all OpenAI OAuth2 fields must be provided together; missing: [{', '.join(missing)}]"
         )
