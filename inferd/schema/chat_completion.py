@@ -1,13 +1,18 @@
 """The unified chat: the request Elasticsearch accepts and the chunks it sends, member for member in its order.
 
 Elasticsearch's UnifiedCompletionRequestBody and ChatCompletionChunk. The same message and tool types go to the
-upstream: a field left out by the client is left out there too.
+upstream: a field left out by the client is left out there too. What types cannot say is checked when an object is
+made: msgspec tells the ValueError of a rule with the path of the object that broke it.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
+
+from inferd.schema.chat_rules import EFFORTS, check_reasoning_detail, check_span, one_of, require_only
+
+Long = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True, gc=False):
@@ -19,6 +24,10 @@ class ImageUrl(Strict):
 
     url: str
     detail: str | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.detail is not UNSET:
+            self.detail = one_of(self.detail, ("auto", "low", "high"), "detail", "image_url")
 
 
 class File(Strict):
@@ -35,6 +44,11 @@ class ContentPart(Strict, kw_only=True):
     image_url: ImageUrl | UnsetType = UNSET
     file: File | UnsetType = UNSET
     type: str
+
+    def __post_init__(self) -> None:
+        self.type = one_of(self.type, ("text", "image_url", "file"), "type", "content")
+        given = {"text": self.text, "image_url": self.image_url, "file": self.file}
+        require_only(self.type, {name for name, value in given.items() if value is not UNSET}, "content")
 
 
 class CalledFunction(Strict):
@@ -61,6 +75,10 @@ class Message(Strict, kw_only=True):
     tool_calls: list[ToolCall] | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
     reasoning_details: list[dict[str, Any]] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        for detail in self.reasoning_details or ():
+            check_reasoning_detail(detail)
 
 
 class ToolFunction(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
@@ -100,6 +118,14 @@ class Reasoning(Strict):
     exclude: bool | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
 
+    def __post_init__(self) -> None:
+        if self.effort is not UNSET:
+            self.effort = one_of(self.effort, EFFORTS, "effort", "reasoning")
+        elif self.enabled is UNSET:
+            raise ValueError("Required one of fields [effort, enabled], but none were specified.")
+        elif not self.enabled:
+            raise ValueError("When [enabled] is false, [effort] must be specified.")
+
 
 class CacheControl(Strict):
     """Accepted, and not sent to openai."""
@@ -107,13 +133,17 @@ class CacheControl(Strict):
     type: str | UnsetType = UNSET
     ttl: str | UnsetType = UNSET
 
+    def __post_init__(self) -> None:
+        if self.ttl is not UNSET:
+            check_span(self.ttl, "ttl")
+
 
 class ChatCompletionRequest(Strict):
     """The body of ``_unified``: strict, so nothing passes through unseen (no ``n``, ``stream``, ``max_tokens`` …)."""
 
     messages: list[Message]
     model: str | UnsetType = UNSET
-    max_completion_tokens: int | UnsetType = UNSET
+    max_completion_tokens: Long | UnsetType = UNSET
     stop: list[str] | str | UnsetType = UNSET
     temperature: float | UnsetType = UNSET
     tool_choice: ToolChoice | str | UnsetType = UNSET
