@@ -36,25 +36,18 @@ _NEVER: tuple[Network, ...] = tuple(
         "240.0.0.0/4",  # reserved, broadcast
         "100.100.100.200/32",  # Alibaba's metadata
         "168.63.129.16/32",  # Azure's host
-        "::ffff:0:0:0/96",  # IPv4-translated: would reach any IPv4 address
-        "64:ff9b::/96",  # NAT64: would reach any IPv4 address
-        "64:ff9b:1::/48",
-        "100::/64",  # discard
         "2001::/23",  # IETF assignments, Teredo among them
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4: would reach any IPv4 address
         "3fff::/20",  # documentation
-        "5f00::/16",  # segment routing
         "fd00:ec2::/32",  # Amazon's metadata
         "fd00:c1::a9fe:a9fe/128",  # Oracle's metadata
         "fd20:ce::254/128",  # Google's metadata
-        "fe80::/10",  # link-local
-        "fec0::/10",  # site-local, long withdrawn
-        "ff00::/8",  # multicast
     )
 )
-# These were once IPv4 addresses in IPv6's clothes; the loopback is the one of them still in use.
-_IPV4_COMPATIBLE = ip_network("::/96")
+# All of IPv6 that is in use between hosts: global unicast, unique local, loopback. The rest is link-local, multicast,
+# reserved, or an IPv4 address in other clothes (NAT64, translated, compatible).
+_IPV6_IN_USE: tuple[Network, ...] = (ip_network("2000::/3"), ip_network("fc00::/7"), ip_network("::1/128"))
 
 _PRIVATE: tuple[Network, ...] = tuple(
     ip_network(text)
@@ -173,8 +166,8 @@ def _plain(ip: Address) -> Address:
 
 
 def _is_never(ip: Address) -> bool:
-    if ip.version == 6 and ip in _IPV4_COMPATIBLE:
-        return not ip.is_loopback
+    if ip.version == 6 and not _within(ip, _IPV6_IN_USE):
+        return True
     return _within(ip, _NEVER)
 
 
