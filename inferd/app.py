@@ -62,7 +62,7 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
         services = Registry.load(tools)
         store = await _opened(config, environ, services)
         try:
-            parts = Parts(config, store, services, limits, standings, OpenRequests(), aside, cutter)
+            parts = Parts(config, store, services, limits, standings, OpenRequests(), aside, cutter, client.stats)
             yield App(_server(parts, log), parts, tools)
         finally:
             await store.close()

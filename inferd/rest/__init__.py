@@ -1,7 +1,21 @@
 """The API at a glance: method, path, handler."""
 
 from inferd.rest import chat_completion_unified as unified
-from inferd.rest import chunk, delete, get, health, inference, put, root, stream_completion, update
+from inferd.rest import (
+    chunk,
+    cluster_health,
+    delete,
+    diagnostics,
+    get,
+    health,
+    inference,
+    plugins,
+    put,
+    root,
+    services,
+    stream_completion,
+    update,
+)
 from inferd.rest.routing import Route
 
 ROUTES = (
@@ -10,6 +24,13 @@ ROUTES = (
     Route("GET", "/_health", health.health),
     Route("GET", "/livez", health.livez),
     Route("GET", "/readyz", health.readyz),
+    Route("GET", "/_cluster/health", cluster_health.health, ("wait_for_status", "timeout", "master_timeout")),
+    Route("GET", "/_health_report", cluster_health.report),
+    Route("GET", "/_cat/plugins", plugins.cat, ("h", "help", "s", "v")),
+    Route("GET", "/_nodes/plugins", plugins.nodes),
+    Route("GET", "/_inference/_services", services.handle),
+    Route("GET", "/_inference/_services/{task_type}", services.handle),
+    Route("GET", "/_inference/.diagnostics", diagnostics.handle),
     Route("GET", "/_inference", get.handle),
     Route("GET", "/_inference/_all", get.handle),
     Route("GET", "/_inference/{id}", get.handle),

@@ -15,21 +15,21 @@ async def livez(request: Request) -> web.Response:
 
 async def readyz(request: Request) -> web.Response:
     """``ok``, or 503 and one word: ``draining``, ``store`` or ``loop``."""
-    trouble = await _trouble(request)
-    return answer.text("ok") if trouble is None else answer.text(trouble, status=503)
+    what = await trouble(request)
+    return answer.text("ok") if what is None else answer.text(what, status=503)
 
 
 async def health(request: Request) -> web.Response:
     """The whole truth as one document; an upstream that fails is told and does not make inferd unhealthy."""
-    trouble, parts = await _trouble(request), request.parts
+    what, parts = await trouble(request), request.parts
     endpoints = {}
     for endpoint in parts.store.all():
         standing = parts.standings.get(endpoint.inference_id)
         if standing is not None:
             endpoints[endpoint.inference_id] = standing
     document = {
-        "status": "ok" if trouble is None else "unavailable",
-        "reason": trouble,
+        "status": "ok" if what is None else "unavailable",
+        "reason": what,
         "version": __version__,
         "endpoints": len(parts.store),
         "open_requests": len(parts.open),
@@ -37,10 +37,11 @@ async def health(request: Request) -> web.Response:
         "loop_lag_ms": round(parts.loop_lag.worst * 1000, 3),
         "upstreams": endpoints,
     }
-    return answer.json(document, status=200 if trouble is None else 503)
+    return answer.json(document, status=200 if what is None else 503)
 
 
-async def _trouble(request: Request) -> str | None:
+async def trouble(request: Request) -> str | None:
+    """Why inferd should get no work: ``draining``, ``store`` or ``loop``; None if it should."""
     if request.parts.draining:
         return "draining"
     try:

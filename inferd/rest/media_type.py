@@ -42,6 +42,12 @@ def answered(accept: str | None) -> str:
     return VENDOR_JSON if asked.version is None else f"{VENDOR_JSON};compatible-with={asked.version}"
 
 
+def asks_for_json(accept: str | None) -> bool:
+    """True if ``Accept`` names JSON and nothing else; for answers that are text otherwise."""
+    asked = _accepted(accept)
+    return asked is not None and asked.name in (JSON, VENDOR_JSON)
+
+
 def check_accept(headers: "CIMultiDictProxy[str]") -> None:
     """MediaTypeInvalid for an ``Accept`` that is no media type, or of a version there never will be."""
     _check_accept(headers.get("Accept"))

@@ -1,11 +1,13 @@
 """What the handlers may use, made once by ``inferd.app`` and handed to every one of them."""
 
+from collections.abc import Callable, Mapping
+
 import msgspec
 
 from inferd.aside import Aside
 from inferd.config import Config
-from inferd.loop_lag import LoopLag
 from inferd.cutting import Cutter
+from inferd.loop_lag import LoopLag
 from inferd.ratelimit import RateLimits
 from inferd.registry import Registry
 from inferd.rest.open_requests import OpenRequests
@@ -14,7 +16,10 @@ from inferd.store import Store
 
 
 class Parts(msgspec.Struct):
-    """The parts of a running daemon. ``config`` is replaced on reload; ``draining`` turns True when it must stop."""
+    """The parts of a running daemon. ``config`` is replaced on reload; ``draining`` turns True when it must stop.
+
+    ``connections`` counts those to upstreams (Client.stats).
+    """
 
     config: Config
     store: Store
@@ -24,5 +29,6 @@ class Parts(msgspec.Struct):
     open: OpenRequests
     aside: Aside
     cutter: Cutter
+    connections: Callable[[], Mapping[str, int]]
     draining: bool = False
     loop_lag: LoopLag = msgspec.field(default_factory=LoopLag)

@@ -23,6 +23,16 @@ async def handle(request: Request) -> web.Response:
     if request.inference_id in request.parts.store:
         raise EndpointExists.of(request.inference_id)
     mode = request.parts.config.inference.validate_on_put
-    result = await tried(service, endpoint, secrets, mode, timeout=timeout)
-    await request.parts.store.create(result.endpoint, secrets)
+    try:
+        result = await tried(service, endpoint, secrets, mode, timeout=timeout)
+        await request.parts.store.create(result.endpoint, secrets)
+    finally:
+        _forget_trial(request)
     return answer.stored(request.parts, result)
+
+
+def _forget_trial(request: Request) -> None:
+    """What a trial leaves behind belongs to nobody if no endpoint came of it."""
+    if request.inference_id not in request.parts.store:
+        request.parts.limits.delete(request.inference_id)
+        request.parts.standings.forget(request.inference_id)

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from inferd import __version__
 from inferd.rest import answer
+from inferd.rest.node import NODE
 from inferd.rest.request import Request
 
 
@@ -12,9 +13,9 @@ async def handle(request: Request) -> web.Response:
     version = request.parts.config.server.version
     return answer.json(
         {
-            "name": "inferd",
-            "cluster_name": "inferd",
-            "cluster_uuid": "inferd",
+            "name": NODE,
+            "cluster_name": NODE,
+            "cluster_uuid": NODE,
             "version": {
                 "number": version,
                 "build_flavor": "default",

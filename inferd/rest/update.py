@@ -19,7 +19,7 @@ _SECTIONS = {
 async def handle(request: Request) -> web.Response:
     """The endpoint as changed; nothing is asked or written where the change changes nothing."""
     inference_id.check(request.inference_id)
-    timeout = request.timeout() or TRIAL_TIME
+    timeout, _ = request.timeout() or TRIAL_TIME, request.timeout("master_timeout")
     body = await request.document()
     if not body:
         raise StatusFailure("Request body is empty")
@@ -40,7 +40,7 @@ async def handle(request: Request) -> web.Response:
         return answer.json(old.shown())
     mode = request.parts.config.inference.validate_on_put
     result = await tried(service, new, new_secrets, mode, timeout=timeout)
-    await request.parts.store.replace(result.endpoint, new_secrets)
+    await request.parts.store.replace(result.endpoint, new_secrets, instead_of=old)
     return answer.stored(request.parts, result)
 
 
