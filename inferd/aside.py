@@ -13,9 +13,6 @@ from typing import ParamSpec, TypeVar
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-# Bytes or characters that take about a millisecond to read or write: with more, work is done aside.
-LONG = 256 * 1024
-
 
 class Aside:
     """The thread; it begins with the first job. You ``close`` it at the end."""

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 import msgspec
 
+from inferd.steps import LONG, joined, list_as_json, text_as_json
+
 Offsets = tuple[int, int]
 Embedding = msgspec.Raw | list[float]
 
 _BLOCK = 250_000  # characters; about a millisecond
-_CHUNKS = 100  # with their vectors about a megabyte; about a millisecond
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -31,7 +32,7 @@ class Span(msgspec.Struct, frozen=True):
 class Passage(msgspec.Struct, frozen=True, omit_defaults=True):
     """A passage as an answer shows it, without ``embedding`` where nothing but the cutting was asked for."""
 
-    text: str | msgspec.Raw
+    text: str
     text_offset: Span
     embedding: Embedding | msgspec.UnsetType = msgspec.UNSET
 
@@ -65,18 +66,11 @@ def shown(chunks: Iterable[Chunk]) -> Passages:
 
 def as_json(passages: Passages) -> msgspec.Raw:
     """``passages`` as JSON text, made in steps so that other threads get in."""
-    chunks = passages.chunks
-    steps = [
-        _ENCODER.encode([_steady(chunk) for chunk in chunks[at : at + _CHUNKS]])[1:-1]
-        for at in range(0, len(chunks), _CHUNKS)
-    ]
-    return msgspec.Raw(b'{"chunks":[%b]}' % b",".join(steps))
+    return msgspec.Raw(joined([b'{"chunks":', list_as_json(map(_passage_as_json, passages.chunks)), b"}"]))
 
 
-def _steady(passage: Passage) -> Passage:
-    """``passage``, its text as JSON already where it takes long."""
-    text = passage.text
-    if isinstance(text, msgspec.Raw) or len(text) <= _BLOCK:
-        return passage
-    steps = [_ENCODER.encode(text[at : at + _BLOCK])[1:-1] for at in range(0, len(text), _BLOCK)]
-    return msgspec.structs.replace(passage, text=msgspec.Raw(b'"%b"' % b"".join(steps)))
+def _passage_as_json(passage: Passage) -> bytes:
+    if len(passage.text) <= LONG:
+        return _ENCODER.encode(passage)
+    rest = _ENCODER.encode(msgspec.structs.replace(passage, text=""))
+    return joined([b'{"text":', text_as_json(passage.text), rest.removeprefix(b'{"text":""')])

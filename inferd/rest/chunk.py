@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from inferd.aside import LONG
 from inferd.chunking.chunk import Chunk, as_json, shown
 from inferd.chunking.settings import parse
 from inferd.errors import RequestInvalid, RequestTimedOut
-from inferd.rest import answer, long_body
+from inferd.rest import long_answer, long_body
 from inferd.rest.request import Request
 from inferd.rest.shape import decode
 from inferd.schema.chunking import ChunkingSettings
 from inferd.schema.endpoint import TaskType
+from inferd.steps import LONG
 
 PARSER = "_chunk"
 
@@ -42,9 +42,8 @@ async def handle(request: Request) -> web.Response:
             raw = await request.raw()
             asked = await long_body.checked(request.parts.aside, raw, partial(_checked, limit=limit))
             inputs = await request.parts.cutter.cut(asked.input, asked.settings)
-            if len(raw) <= LONG:
-                return answer.json(_document(inputs))
-            return answer.json(await request.parts.aside.run(_document, inputs))
+            entries = _entries(inputs) if len(raw) <= LONG else await request.parts.aside.run(_entries, inputs)
+            return await long_answer.listed(request.parts.aside, "chunked_inference_service_result", entries)
     except TimeoutError:
         raise RequestTimedOut(f"Request timed out after [{deadline.text}]") from None
 
@@ -58,5 +57,5 @@ def _checked(raw: bytes, limit: int) -> _Asked:
     return _Asked(texts, parse(body.chunking_settings, limit))
 
 
-def _document(inputs: list[list[Chunk]]) -> dict[str, list[msgspec.Raw]]:
-    return {"chunked_inference_service_result": [as_json(shown(chunks)) for chunks in inputs]}
+def _entries(inputs: list[list[Chunk]]) -> list[msgspec.Raw]:
+    return [as_json(shown(chunks)) for chunks in inputs]

@@ -3,7 +3,7 @@
 import msgspec
 from aiohttp import web
 
-from inferd.rest import answer, inference_request
+from inferd.rest import answer, inference_request, long_answer
 from inferd.rest.request import Request
 from inferd.schema.endpoint import TaskType
 from inferd.schema.inference import Completions, Embeddings, Passages, Results
@@ -22,6 +22,8 @@ async def handle(request: Request) -> web.Response:
     endpoint, asked = await inference_request.read(request)
     service = request.parts.services.of(endpoint)
     results = await service.infer(request.call(endpoint), asked)
+    if isinstance(results, Passages):
+        return await long_answer.listed(request.parts.aside, "chunked_inference_service_result", results.inputs)
     return answer.json(document(endpoint.task_type, results))
 
 

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import msgspec
 
-from inferd.aside import LONG, Aside
+from inferd.aside import Aside
 from inferd.errors import Failure
+from inferd.steps import LONG
 
 Asked = TypeVar("Asked", bound=msgspec.Struct)
 

@@ -16,6 +16,7 @@ from inferd.services.openai.settings import OpenAISettings
 from inferd.services.openai.truncation import halved, limited
 from inferd.services.openai.usage import count
 from inferd.services.openai.vectors import vector_text
+from inferd.steps import LONG, joined, list_as_json, text_as_json
 from inferd.upstream.retry import ATTEMPTS
 
 # OpenAI takes no more inputs in one request (OpenAiServiceFields.EMBEDDING_MAX_BATCH_SIZE).
@@ -112,7 +113,7 @@ class EmbeddingsTask:
         asked = body
         while True:
             try:
-                raw = await self._send(call, msgspec.json.encode(asked))
+                raw = await self._send(call, await self._encoded(asked))
             except UpstreamRefusal as refusal:
                 if asked.encoding_format is not None and _refuses_base64(refusal):
                     asked = msgspec.structs.replace(asked, encoding_format=None)
@@ -126,6 +127,11 @@ class EmbeddingsTask:
                 if asked.encoding_format != body.encoding_format:
                     self._remember(call)
                 return raw
+
+    async def _encoded(self, body: _Body) -> bytes:
+        if sum(map(len, body.input)) <= LONG:
+            return msgspec.json.encode(body)
+        return await self._aside.run(_encoded_in_steps, body)
 
     def _remember(self, call: Call) -> None:
         self._want_arrays.pop(call.inference_id, None)
@@ -152,6 +158,11 @@ def _refuses_base64(refusal: UpstreamRefusal) -> bool:
     return refusal.upstream_status in (400, 422) and (
         refusal.param == "encoding_format" or "encoding_format" in refusal.reason or "base64" in refusal.reason
     )
+
+
+def _encoded_in_steps(body: _Body) -> bytes:
+    rest = msgspec.json.encode(msgspec.structs.replace(body, input=()))
+    return joined([b'{"input":', list_as_json(map(text_as_json, body.input)), rest.removeprefix(b'{"input":[]')])
 
 
 def _embeddings(call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
