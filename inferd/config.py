@@ -11,10 +11,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-Seconds = Annotated[float, Meta(gt=0)]
-SecondsOrOff = Annotated[float, Meta(ge=0)]
-Count = Annotated[int, Meta(ge=0)]
-Bytes = Annotated[int, Meta(ge=1024)]
+# No number is meant to be larger: infinity is no time to wait, and what does not fit into 63 bits fails far from here.
+LONGEST = 31 * 24 * 3600.0
+MOST = 10**9
+LARGEST = 2**40
+
+Seconds = Annotated[float, Meta(gt=0, le=LONGEST)]
+SecondsOrOff = Annotated[float, Meta(ge=0, le=LONGEST)]
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+Bytes = Annotated[int, Meta(ge=1024, le=LARGEST)]
 
 # What Elasticsearch's sentence strategy takes at the least.
 SMALLEST_SIZE_LIMIT = 20
@@ -34,7 +39,7 @@ class Server(Section, frozen=True):
     """How inferd listens and how long it is patient with its clients."""
 
     listen: str = "127.0.0.1:9200"
-    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")] = "9.5.0"
+    version: Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+\Z")] = "9.5.0"
     max_body: Bytes = 8 * 1024 * 1024
     body_timeout: Seconds = 30.0
     keepalive_timeout: Seconds = 75.0
@@ -141,17 +146,19 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     BadConfiguration names the option, or the file where it cannot be read.
     """
     document = _read(path) if path is not None else {}
-    for name, text in sorted(environ.items()):
-        if name.startswith(PREFIX) and name not in CLIENT_VARIABLES:
-            section, option = _option_named(name)
-            document.setdefault(section, {})
-            if not isinstance(document[section], dict):
-                raise BadConfiguration(f"[{section}] is not a table")
-            document[section][option] = _from_text(name, text, section, option)
+    overridden = {}
+    for variable, text in sorted(environ.items()):
+        if variable.startswith(PREFIX) and variable not in CLIENT_VARIABLES:
+            section, option = _option_named(variable)
+            table = document.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise BadConfiguration(f"{path}: [{section}] is not a table")
+            table[option] = _from_text(variable, text, section, option)
+            overridden[f"{section}.{option}"] = variable
     try:
         return msgspec.convert(document, Config)
     except msgspec.ValidationError as problem:
-        raise BadConfiguration(_told(problem, path)) from None
+        raise BadConfiguration(_told(problem, path, overridden)) from None
 
 
 # What the command line reads as a client of some inferd; not options of the daemon.
@@ -169,7 +176,7 @@ def _read(path: Path) -> dict[str, Any]:
         document = msgspec.toml.decode(path.read_bytes())
     except OSError as problem:
         raise BadConfiguration(f"{path} cannot be read: {problem.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise BadConfiguration(f"{path} is not TOML: {problem}") from None
     assert isinstance(document, dict)
     return document
@@ -191,15 +198,17 @@ def _from_text(variable: str, text: str, section: str, option: str) -> object:
         return [item.strip() for item in text.split(",") if item.strip()]
     try:
         return msgspec.json.decode(text.strip().lower())
-    except (msgspec.DecodeError, RecursionError):
-        raise BadConfiguration(f"{variable}: [{text}] is not a {type(default).__name__}") from None
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        raise BadConfiguration(f"{variable}: Expected `{type(default).__name__}`") from None
 
 
-def _told(problem: msgspec.ValidationError, path: Path | None) -> str:
+def _told(problem: msgspec.ValidationError, path: Path | None, overridden: Mapping[str, str]) -> str:
+    """``problem`` with the name of the option, and where its value comes from: the environment or the file."""
     what, _, where = str(problem).partition(" - at `$")
     option = where.rstrip("`").removeprefix(".")
-    place = f"{path}: " if path is not None else ""
-    return f"{place}[{option}]: {what}" if option else f"{place}{what}"
+    if option.partition("[")[0] in overridden:
+        return f"{overridden[option.partition('[')[0]]}: {what}"
+    return ": ".join([*([str(path)] if path is not None else []), *([f"[{option}]"] if option else []), what])
 
 
 def changed(old: Config, new: Config) -> dict[str, tuple[object, object]]:
