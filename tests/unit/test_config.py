@@ -97,7 +97,10 @@ def test_other_variables_mean_nothing() -> None:
         ("[limits]\nburst = -1", "[limits.burst]: Expected `int` >= 0"),
         ('[upstream]\nallow = ["a", 3]', "[upstream.allow[1]]: Expected `str`, got `int`"),
         ('[log]\nlevel = "loud"', "[log.level]: Invalid enum value 'loud'"),
-        ("[chunking]\nmax_chunk_size_limit = 9", "[chunking]: [max_chunk_size_limit] must be 0 (no limit) or at least 20"),
+        (
+            "[chunking]\nmax_chunk_size_limit = 19",
+            "[chunking]: [max_chunk_size_limit] must be 0 (no limit) or at least 20",
+        ),
     ],
 )
 def test_a_wrong_option_is_named(file: Path, text: str, told: str) -> None:
