@@ -33,7 +33,8 @@ def texts(events: list[Event]) -> list[str]:
     """The pieces of text in the chunks before ``[DONE]``."""
     assert events[-1] == Event(b"message", b"[DONE]")
     chunks = [json.loads(event.data) for event in events[:-1]]
-    return [choice["delta"]["content"] for chunk in chunks for choice in chunk["choices"] if "content" in choice["delta"]]
+    deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    return [delta["content"] for delta in deltas if "content" in delta]
 
 
 async def until(condition: Callable[[], bool]) -> None:
