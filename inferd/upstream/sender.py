@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from io import BytesIO
 
 import msgspec
 
@@ -120,17 +121,17 @@ class Sender:
             trace.upstream_time += time.monotonic() - began
 
     async def _body(self, response: Response, errand: Errand) -> bytes:
-        parts, size = [], 0
+        # Put together as it comes: to join megabytes at the end would hold the loop.
+        body = BytesIO()
         try:
             while part := await response.read():
-                parts.append(part)
-                size += len(part)
-                if size > self._max_response:
+                body.write(part)
+                if body.tell() > self._max_response:
                     too_long = f"Maximum limit of [{self._max_response}] bytes reached"
                     raise self._ill(errand, errand.failed(too_long, 502))
         except Trouble as trouble:
             raise self._ill(errand, errand.failed(str(trouble), 502)) from None
-        return b"".join(parts)
+        return body.getvalue()
 
     def _ill(self, errand: Errand, failure: Failure) -> Failure:
         """``failure``, noted as what befell the endpoint's upstream."""
