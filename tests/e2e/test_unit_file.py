@@ -1,0 +1,72 @@
+"""The systemd unit: systemd understands it, and the daemon lives by what it says."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inferd.config import Config
+from tests.e2e.daemon_process import running
+
+UNIT = Path("systemd/inferd.service")
+INSTALLED = "/opt/inferd/bin/inferd"
+CONFIGURED = "/etc/inferd/inferd.toml"
+
+
+def settings() -> dict[str, str]:
+    pairs = [line.split("=", 1) for line in UNIT.read_text().splitlines() if "=" in line and not line.startswith("#")]
+    return {name: value for name, value in pairs}
+
+
+def seconds(value: str) -> float:
+    assert value.endswith("s")
+    return float(value[:-1])
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
+    # It also looks whether the command is there, and on this machine it is elsewhere.
+    unit = tmp_path / UNIT.name
+    unit.write_text(UNIT.read_text().replace(INSTALLED, sys.executable))
+    verdict = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert (verdict.returncode, verdict.stdout + verdict.stderr) == (0, "")
+
+
+async def test_the_unit_starts_watches_reloads_and_stops_the_daemon(tmp_path: Path) -> None:
+    """As the unit has it: its command line, a state directory, a watchdog, its signals.
+
+    1. READY=1 comes, and the state is where StateDirectory says. 2. The watchdog is fed without being asked.
+    3. ExecReload's signal is answered with RELOADING=1 and READY=1. 4. SIGTERM is answered with STOPPING=1.
+    Result: exit status 0, nothing in the log that looks like a fault.
+    """
+    unit = settings()
+    command = unit["ExecStart"].split()
+    assert command[0] == INSTALLED and command[-1] == CONFIGURED and unit["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    environ = {
+        "STATE_DIRECTORY": str(tmp_path / unit["StateDirectory"]),
+        "INFERD_STORE_DIRECTORY": "",
+        "INFERD_SERVER_LISTEN": "127.0.0.1:0",
+        "WATCHDOG_USEC": "30000",
+    }
+    async with running(
+        tmp_path, command=("-m", "inferd", *command[1:-1], "conf/inferd.toml"), environ=environ
+    ) as daemon:
+        assert (tmp_path / "inferd" / "key").is_file()
+        await daemon.manager.hears("WATCHDOG=1")
+        daemon.manager.forget()
+        daemon.signal(signal.SIGHUP)
+        await daemon.manager.hears("RELOADING=1")
+        await daemon.manager.hears("READY=1")
+        daemon.signal(signal.SIGTERM)
+        await daemon.manager.hears("STOPPING=1")
+        assert await daemon.stopped() == 0
+
+
+def test_the_unit_leaves_time_for_the_drain_and_restarts_what_failed() -> None:
+    unit = settings()
+    assert unit["Type"] == "notify" and unit["NotifyAccess"] == "main" and unit["Restart"] == "on-failure"
+    assert seconds(unit["TimeoutStopSec"]) > Config().server.drain_timeout + 5
+    assert seconds(unit["WatchdogSec"]) > 0
