@@ -8,6 +8,9 @@ from collections.abc import MutableMapping
 # The first descriptor that is passed (SD_LISTEN_FDS_START).
 _FIRST = 3
 
+# How long a change of state waits for a manager that is slow to read, seconds; what will be said again does not wait.
+PATIENCE = 0.2
+
 
 class Notifier:
     """Tells the service manager how the daemon is; without one it tells nobody. Never fails."""
@@ -20,7 +23,7 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """The daemon serves; ``status`` is what ``systemctl status`` shows."""
-        self._send(f"READY=1\nSTATUS={status}")
+        self._send(f"READY=1\nSTATUS={status}", PATIENCE)
 
     def status(self, status: str) -> None:
         """A new line for ``systemctl status``."""
@@ -28,21 +31,23 @@ class Notifier:
 
     def reloading(self) -> None:
         """A reload begins; ``ready`` ends it (Type=notify-reload wants the moment)."""
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}", PATIENCE)
 
     def stopping(self) -> None:
         """The daemon stops."""
-        self._send("STOPPING=1\nSTATUS=stopping")
+        self._send("STOPPING=1\nSTATUS=stopping", PATIENCE)
 
     def alive(self) -> None:
         """Feeds the watchdog."""
         self._send("WATCHDOG=1")
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str, patience: float = 0.0) -> None:
         if not self._address:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                # A manager that reads nothing lets the queue of its socket run full; the loop would stand still with it.
+                sender.settimeout(patience)
                 sender.sendto(message.encode(), self._address)
         except OSError:
             pass  # A manager that does not listen must not take the daemon down.
