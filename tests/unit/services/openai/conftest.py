@@ -15,6 +15,7 @@ from inferd.upstream.addresses import AddressPolicy
 from inferd.upstream.sender import Sender
 from tests.unit.services.openai.upstream import ScriptedClient
 
+
 @pytest.fixture
 def upstream() -> ScriptedClient:
     return ScriptedClient()
