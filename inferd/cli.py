@@ -103,8 +103,9 @@ def _check_config(arguments: argparse.Namespace) -> int:
 class _LazyText(str):
     """The list of faults, looked up only when the help is printed."""
 
-    def __mod__(self, _: object) -> str:
-        return str(self)
+    def splitlines(self, keepends: bool = False) -> list[str]:
+        """See str; what RawDescriptionHelpFormatter asks for."""
+        return str(self).splitlines(keepends)
 
     def __str__(self) -> str:
         from inferd.simulator import faults_help
