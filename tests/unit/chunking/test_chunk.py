@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inferd.chunking.chunk import Chunk, Passage, Passages, Span, answer, encoded, shown, slices
+from inferd.chunking.chunk import Chunk, Passage, Passages, Span, as_json, encoded, shown, slices
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,16 @@ def test_encoded_goes_by_blocks() -> None:
 
 
 def test_an_answer_without_embeddings() -> None:
-    document = answer([[Chunk(0, 1, "a"), Chunk(1, 2, "b")], [Chunk(0, 0, "")]])
-    assert msgspec.json.encode(document) == (
-        b'{"chunked_inference_service_result":['
-        b'{"chunks":[{"text":"a","text_offset":{"start":0,"end":1}},{"text":"b","text_offset":{"start":1,"end":2}}]},'
-        b'{"chunks":[{"text":"","text_offset":{"start":0,"end":0}}]}]}'
+    assert as_json(shown([Chunk(0, 1, "a"), Chunk(1, 2, "b")])) == msgspec.Raw(
+        b'{"chunks":[{"text":"a","text_offset":{"start":0,"end":1}},{"text":"b","text_offset":{"start":1,"end":2}}]}'
     )
+    assert as_json(shown([])) == msgspec.Raw(b'{"chunks":[]}')
+
+
+@pytest.mark.parametrize("embedding", [msgspec.UNSET, msgspec.Raw(b"[1.50]")])
+def test_a_long_text_is_the_same_json(embedding: msgspec.Raw | msgspec.UnsetType) -> None:
+    passages = Passages([Passage("\"é😀\n" * 60_000, Span(0, 300_000), embedding), Passage("b", Span(1, 2), embedding)])
+    assert bytes(as_json(passages)) == msgspec.json.encode(passages)
 
 
 def test_an_embedding_stands_last_and_as_it_came() -> None:

@@ -88,6 +88,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, given: bytes) -> bytes:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
     monkeypatch.setattr(sys, "stdout", stdout)
     monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.delitem(sys.modules, "inferd.chunking.worker")
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("inferd.chunking.worker", run_name="__main__")
