@@ -80,18 +80,21 @@ class EmbeddingsTask:
         """The vector of every text. More than MAX_INPUTS are sent in several requests, each taking its own place."""
         if len(texts) <= MAX_INPUTS:
             return await self._batch(call, texts, user)
-        at_once = asyncio.Semaphore(MAX_AT_ONCE)
+        starts = iter(range(0, len(texts), MAX_INPUTS))
+        found: dict[int, list[msgspec.Raw]] = {}
 
-        async def batch(start: int) -> list[msgspec.Raw]:
-            async with at_once:
-                return await self._batch(call, texts[start : start + MAX_INPUTS], user)
+        async def work() -> None:
+            # A worker that fails begins no other request, so none is paid for that nobody will see the answer of.
+            for start in starts:
+                found[start] = await self._batch(call, texts[start : start + MAX_INPUTS], user)
 
-        tasks = [asyncio.create_task(batch(start)) for start in range(0, len(texts), MAX_INPUTS)]
+        workers = [asyncio.create_task(work()) for _ in range(MAX_AT_ONCE)]
         try:
-            return [vector for vectors in await asyncio.gather(*tasks) for vector in vectors]
+            await asyncio.gather(*workers)
         finally:
-            for task in tasks:
-                task.cancel()
+            for worker in workers:
+                worker.cancel()
+        return [vector for start in sorted(found) for vector in found[start]]
 
     async def _batch(self, call: Call, texts: Sequence[str], user: str | None) -> list[msgspec.Raw]:
         settings = settings_of(call)
