@@ -33,29 +33,34 @@ class Manager:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.address)
         self._socket.setblocking(False)
+        self._unread: asyncio.Queue[str] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self._read)
         self.heard: list[str] = []
 
     async def hears(self, word: str, within: float = PATIENCE) -> str:
         """The next message that holds ``word``; TimeoutError if none comes ``within`` seconds."""
         async with asyncio.timeout(within):
             while True:
-                message = (await asyncio.get_running_loop().sock_recv(self._socket, 4096)).decode()
-                self.heard.append(message)
+                message = await self._unread.get()
                 if word in message:
                     return message
 
     def forget(self) -> None:
-        """Drops what was sent and not heard yet."""
-        while True:
-            try:
-                self._socket.recv(4096)
-            except BlockingIOError:
-                return
+        """Drops what was said and not heard yet."""
+        while not self._unread.empty():
+            self._unread.get_nowait()
 
     def close(self) -> None:
         """Gives the socket back."""
+        self._loop.remove_reader(self._socket)
         self._socket.close()
         self._folder.cleanup()
+
+    def _read(self) -> None:
+        message = self._socket.recv(4096).decode()
+        self.heard.append(message)
+        self._unread.put_nowait(message)
 
 
 class Daemon:
