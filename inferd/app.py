@@ -63,7 +63,8 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
         store = await _opened(config, environ, services)
         try:
             parts = Parts(config, store, services, limits, standings, OpenRequests(), aside, cutter, client.stats)
-            yield App(_server(parts, log), parts, tools)
+            with parts.loop_lag:
+                yield App(_server(parts, log), parts, tools)
         finally:
             await store.close()
     finally:
