@@ -9,9 +9,7 @@ from aiohttp import web
 from inferd.errors import Failure, envelope
 from inferd.rest.filter_path import filtered
 from inferd.rest.media_type import JSON, answered
-from inferd.rest.parts import Parts
 from inferd.rest.pretty import pretty
-from inferd.services.trial import Tried
 
 # Elastic's clients refuse a server without the first; the second keeps aiohttp from telling versions.
 PRODUCT = {"X-elastic-product": "Elasticsearch", "Server": "inferd"}
@@ -71,20 +69,3 @@ async def _rewrite(response: web.StreamResponse, write: Callable[[bytes], bytes]
 
 def _is_json(response: web.StreamResponse) -> bool:
     return response.headers.get("Content-Type") == JSON
-
-
-def stored(parts: Parts, result: Tried) -> web.Response:
-    """The endpoint as it was stored; where its upstream could not be asked, a ``Warning`` says so (RFC 7234, 5.5)."""
-    headers = {}
-    if result.unreachable is not None:
-        parts.standings.unverified(result.endpoint.inference_id, result.unreachable)
-        told = f"stored without validation: {result.unreachable}"
-        # Elastic's JavaScript client shows only warnings whose agent is called Elasticsearch.
-        headers["Warning"] = f'299 Elasticsearch-{parts.config.server.version}-inferd "{_quoted(told)}"'
-    return json(result.endpoint.shown(), headers=headers)
-
-
-def _quoted(words: str) -> str:
-    plain = "".join(character if " " <= character <= "~" else "?" for character in words)
-    # Elastic's clients look for the text between two quotes and know no escapes.
-    return plain.replace("\\", "/").replace('"', "'")

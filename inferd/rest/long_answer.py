@@ -17,7 +17,7 @@ class LongAnswer(web.Response):
     async def write_eof(self, data: bytes = b"") -> None:
         """Sends the body; aiohttp calls this once, after the headers."""
         body = self.body
-        if self.status != 200 or not isinstance(body, bytes) or not body:
+        if not isinstance(body, bytes) or len(body) <= LONG:
             return await super().write_eof(data)
         view = memoryview(body)
         for at in range(0, len(view), LONG):

@@ -39,7 +39,7 @@ def decode(raw: bytes, decoder: "msgspec.json.Decoder[Shape]", parser: str) -> S
     try:
         shape = decoder.decode(raw)
     except msgspec.ValidationError as problem:
-        refuse_duplicates(raw)
+        _check_json(raw)
         raise _told(raw, problem, decoder, parser) from None
     except (ValueError, RecursionError) as problem:
         raise malformed(raw, problem) from None
@@ -57,6 +57,15 @@ def unknown_field(raw: bytes, name: str, parser: str, known: Iterable[str]) -> M
     near = suggestion(name, known)
     told = f"unknown field [{name}]" + (f" {near}" if near else "")
     return MalformedContent(f"{place_of(raw, (name,), key=True)} [{parser}] {told}")
+
+
+def _check_json(raw: bytes) -> None:
+    """The decoder has stopped at the first wrong type: what follows may be no JSON at all."""
+    try:
+        msgspec.json.decode(raw)
+    except (ValueError, RecursionError) as problem:
+        raise malformed(raw, problem) from None
+    refuse_duplicates(raw)
 
 
 def _told(

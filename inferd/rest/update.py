@@ -1,13 +1,14 @@
 """``PUT _inference/{task_type}/{id}/_update``: changes what may change."""
 
+from functools import partial
+
 from aiohttp import web
 
 from inferd.errors import Document, EndpointNotFound, StatusFailure
-from inferd.rest import answer, inference_id, task_type
+from inferd.rest import answer, inference_id, task_type, validation
 from inferd.rest.request import Request
 from inferd.schema.endpoint import Endpoint
 from inferd.services.fields import shown
-from inferd.services.trial import TRIAL_TIME, tried
 
 _SECTIONS = {
     "service_settings": "Unable to parse service settings in the request",
@@ -19,7 +20,8 @@ _SECTIONS = {
 async def handle(request: Request) -> web.Response:
     """The endpoint as changed; nothing is asked or written where the change changes nothing."""
     inference_id.check(request.inference_id)
-    timeout, _ = request.timeout() or TRIAL_TIME, request.timeout("master_timeout")
+    for name in ("timeout", "master_timeout"):
+        request.timeout(name)
     body = await request.document()
     if not body:
         raise StatusFailure("Request body is empty")
@@ -38,10 +40,8 @@ async def handle(request: Request) -> web.Response:
     new, new_secrets = service.update_endpoint(old, secrets, body)
     if new == old and dict(new_secrets) == dict(secrets):
         return answer.json(old.shown())
-    mode = request.parts.config.inference.validate_on_put
-    result = await tried(service, new, new_secrets, mode, timeout=timeout)
-    await request.parts.store.replace(result.endpoint, new_secrets, instead_of=old)
-    return answer.stored(request.parts, result)
+    # Nobody may have changed the endpoint during the trial: this change was made from the old one.
+    return await validation.stored(request, new, new_secrets, partial(request.parts.store.replace, instead_of=old))
 
 
 def _check_sections(body: Document, given: Document) -> None:

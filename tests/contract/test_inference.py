@@ -1,0 +1,341 @@
+"""``inference``: one JSON answer (elasticsearch-rest §4)."""
+
+import gzip
+
+import pytest
+
+from tests.contract.expected import bad_request, error, invalid, malformed, not_found, status
+from tests.served import Served
+
+PARSER = "cluster:internal/xpack/inference"
+
+
+async def test_embeddings_come_one_an_input_in_their_order(inferd: Served) -> None:
+    await inferd.put("e", "text_embedding", dimensions=3)
+    one = await inferd.ask("POST", "/_inference/text_embedding/e", {"input": "a"})
+    many = await inferd.ask("POST", "/_inference/e", {"input": ["b", "a", "c"]})
+    assert (one.status, one.text) == (200, '{"text_embedding":[{"embedding":[-0.7545837,0.5781875,0.31032664]}]}')
+    assert many.status == 200
+    assert list(many.json) == ["text_embedding"]
+    assert many.json["text_embedding"][1] == one.json["text_embedding"][0]
+    assert one.headers["Content-Type"] == "application/json"
+    assert one.headers["X-elastic-product"] == "Elasticsearch"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "a",
+        ["a"],
+        {"content": {"type": "text", "value": "a"}},
+        {"content": [{"type": "TEXT", "format": "Text", "value": "a"}]},
+        ["a", {"content": {"type": "text", "value": "a"}}],
+    ],
+)
+async def test_an_embedding_takes_texts_and_objects_around_them(inferd: Served, sent: object) -> None:
+    await inferd.put("m", "embedding", dimensions=3)
+    answer = await inferd.ask("POST", "/_inference/embedding/m", {"input": sent, "input_type": "ingest"})
+    number = 2 if isinstance(sent, list) and len(sent) == 2 else 1
+    vector = '{"embedding":[-0.7545837,0.5781875,0.31032664]}'
+    assert (answer.status, answer.text) == (200, '{"embeddings":[' + ",".join([vector] * number) + "]}")
+
+
+SINGLE = (
+    "Field [content] must contain a single item for [openai] service. "
+    "[content] object with multiple items found at $.input.content[1]"
+)
+FAILED = "[EmbeddingRequest] failed to parse field [input]"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b'{"input":[]}', bad_request("Field [inputs] cannot be an empty array")),
+        (b"{}", error("illegal_argument_exception", "Required [input]")),
+        (b'{"input":null}', malformed("[1:10] [EmbeddingRequest] input doesn't support values of type: VALUE_NULL")),
+        (b'{"input":[1]}', malformed("[1:11] " + FAILED)),
+        (b'{"input":{"content":{"type":"text"}}}', malformed("[1:21] " + FAILED)),
+        (
+            b'{"input":"a","timeout":"1s"}',
+            malformed("[1:14] [EmbeddingRequest] unknown field [timeout]"),
+        ),
+        (
+            b'{"input":{"content":{"type":"smell","value":"x"}}}',
+            error(
+                "x_content_parse_exception",
+                "[1:21] " + FAILED,
+                400,
+                (
+                    "illegal_argument_exception",
+                    "Unrecognized type [smell], must be one of [text, image, audio, video, pdf]",
+                ),
+            ),
+        ),
+        (
+            b'{"input":["a",{"content":{"type":"text","format":"base64","value":"x"}}]}',
+            error(
+                "x_content_parse_exception",
+                "[1:26] " + FAILED,
+                400,
+                (
+                    "illegal_argument_exception",
+                    "Data type [text] does not support data format [base64], supported formats are [text]",
+                ),
+            ),
+        ),
+        (
+            b'{"input":{"content":[{"type":"image","value":"x"}]}}',
+            error(
+                "x_content_parse_exception",
+                "[1:21] " + FAILED,
+                400,
+                (
+                    "illegal_argument_exception",
+                    "base64 inputs must be specified as data URIs with the format [data:{MIME-type};base64,...]",
+                ),
+            ),
+        ),
+        (
+            b'{"input":{"content":[]}}',
+            error(
+                "x_content_parse_exception",
+                "[1:10] " + FAILED,
+                400,
+                ("illegal_argument_exception", "Field [content] cannot be an empty array"),
+            ),
+        ),
+        (
+            b'{"input":{"content":{"type":"image","value":"data:image/png;base64,AAAA"}}}',
+            status("The openai service does not support embedding with non-text inputs"),
+        ),
+        (
+            b'{"input":["a",{"content":[{"type":"text","value":"x"},{"type":"text","value":"y"}]}]}',
+            status(SINGLE),
+        ),
+        (
+            b'{"input":"a","chunking_settings":{"strategy":"none"}}',
+            bad_request("Field [chunking_settings] can only be specified together with [chunk] set to [true]"),
+        ),
+    ],
+)
+async def test_an_embedding_refuses_anything_else(inferd: Served, raw: bytes, expected: bytes) -> None:
+    await inferd.put("m", "embedding")
+    answer = await inferd.ask("POST", "/_inference/m", raw)
+    assert (answer.status, answer.body) == (400, expected)
+
+
+async def test_a_completion_is_one_text(inferd: Served) -> None:
+    await inferd.put("c", "completion")
+    answer = await inferd.ask("POST", "/_inference/completion/c", {"input": "Hello", "task_settings": {"user": "u"}})
+    assert answer.status == 200
+    (completion,) = answer.json["completion"]
+    assert list(completion) == ["result"] and "Hello" in completion["result"]
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "expected"),
+    [
+        # The wrong kind of value, an unknown member, what is missing: §4.2.
+        ("e", b"{}", bad_request("Field [input] cannot be null")),
+        ("e", b'{"input":[]}', bad_request("Field [input] cannot be an empty array")),
+        ("e", b'{"input":null}', malformed(f"[1:10] [{PARSER}] input doesn't support values of type: VALUE_NULL")),
+        ("e", b'{"input":1}', malformed(f"[1:10] [{PARSER}] input doesn't support values of type: VALUE_NUMBER")),
+        ("e", b'{"input":{}}', malformed(f"[1:10] [{PARSER}] input doesn't support values of type: START_OBJECT")),
+        ("e", b'{"input":true}', malformed(f"[1:10] [{PARSER}] input doesn't support values of type: VALUE_BOOLEAN")),
+        ("e", b'{"input":["a",{}]}', malformed(f"[1:15] [{PARSER}] failed to parse field [input]")),
+        (
+            "e",
+            b'{"input":"a",\n "task_settings":[]}',
+            malformed(f"[2:18] [{PARSER}] task_settings doesn't support values of type: START_ARRAY"),
+        ),
+        ("e", b"[]", malformed(f"[1:1] [{PARSER}] Expected START_OBJECT but was: START_ARRAY")),
+        ("e", b' "x"', malformed(f"[1:2] [{PARSER}] Expected START_OBJECT but was: VALUE_STRING")),
+        (
+            "e",
+            b'{"inputs":"a"}',
+            malformed(f"[1:2] [{PARSER}] unknown field [inputs] did you mean [input]?"),
+        ),
+        ("e", b'{"input":"a","query":"q"}', malformed(f"[1:14] [{PARSER}] unknown field [query]")),
+        ("e", b'{"input":"a","top_n":1}', malformed(f"[1:14] [{PARSER}] unknown field [top_n]")),
+        (
+            "completion/c",
+            b'{"input":"a","input_type":"search"}',
+            bad_request("Field [input_type] cannot be specified for task type [completion]"),
+        ),
+        (
+            "completion/c",
+            b'{"input_type":"search"}',
+            bad_request(
+                "Field [input] cannot be null", "Field [input_type] cannot be specified for task type [completion]"
+            ),
+        ),
+        (
+            "e",
+            b'{"input":"a","input_type":"foo"}',
+            error(
+                "x_content_parse_exception",
+                f"[1:27] [{PARSER}] failed to parse field [input_type]",
+                400,
+                ("illegal_argument_exception", "No enum constant org.elasticsearch.inference.InputType.FOO"),
+            ),
+        ),
+        (
+            "e",
+            b'{"input":"a","input_type":"internal_ingest"}',
+            error(
+                "x_content_parse_exception",
+                f"[1:27] [{PARSER}] failed to parse field [input_type]",
+                400,
+                ("illegal_argument_exception", "Unrecognized input_type [internal_ingest]"),
+            ),
+        ),
+        (
+            "e",
+            b'{"input":"a","input_type":" Ingest "}',
+            invalid("Invalid input_type [ingest]. The input_type option is not supported by this service"),
+        ),
+        (
+            "c",
+            b'{"input":["a","b"]}',
+            error("illegal_argument_exception", "OpenAI chat completions only accepts 1 input"),
+        ),
+        ("c", b'{"input":"a","chunk":true}', malformed(f"[1:14] [{PARSER}] unknown field [chunk]")),
+        # JSON that is none.
+        ("e", b'{"input":"a"', error("x_content_e_o_f_exception", "[1:13] Unexpected end-of-input")),
+        ("e", b'{\n"input": a}', malformed("[2:10] Invalid character")),
+        ("e", b'{"input":"a","input":"b"}', malformed("[1:14] Duplicate field 'input'")),
+        ("e", b'{"input":"\xff"}', malformed("[1:11] Invalid UTF-8 byte 0xff")),
+        ("e", rb'{"input":"\ud800"}', malformed("[1:11] Escape of half a surrogate pair")),
+        ("e", b"[" * 200_000, malformed("[1:1] Document nesting depth exceeds the maximum allowed")),
+        ("e", b'{"task_settings":' * 100_000, malformed("[1:1] Document nesting depth exceeds the maximum allowed")),
+        # The path, before or after the body: §4.1.
+        ("nothing", b"no JSON", not_found("nothing")),
+        ("text_embedding/nothing", b"[", error("x_content_e_o_f_exception", "[1:2] Unexpected end-of-input")),
+        ("text_embedding/nothing", b'{"input":"a"}', not_found("nothing")),
+        ("garbage/e", b"", status("Unknown task_type [garbage]")),
+        (
+            "completion/e",
+            b'{"input":"a"}',
+            status(
+                "Incompatible task_type, the requested type [completion] does not match the model type [text_embedding]"
+            ),
+        ),
+        (
+            "rerank/e",
+            b'{"input":["a"],"query":"q"}',
+            status(
+                "Incompatible task_type, the requested type [rerank] does not match the model type [text_embedding]"
+            ),
+        ),
+        ("e", b"", error("parse_exception", "request body is required")),
+        ("_services", b'{"input":"a"}', not_found("_services")),
+        ("_unified", b'{"input":"a"}', not_found("_unified")),
+    ],
+)
+async def test_what_cannot_be_meant(inferd: Served, path: str, raw: bytes, expected: bytes) -> None:
+    await inferd.put("e", "text_embedding")
+    await inferd.put("c", "completion")
+    answer = await inferd.ask("POST", f"/_inference/{path}", raw)
+    assert (answer.status, answer.body) == (answer.json["status"], expected)
+
+
+@pytest.mark.parametrize("path", ["chat", "chat_completion/chat", "any/chat", "completion/chat"])
+async def test_a_chat_is_sent_to_its_own_route(inferd: Served, path: str) -> None:
+    await inferd.put("chat", "chat_completion")
+    answer = await inferd.ask("POST", f"/_inference/{path}", {"input": "a"})
+    text = (
+        "Inference entity [chat] does not support task type [chat_completion] for inference, the task type must be one "
+        "of [text_embedding, embedding, completion]. The task type for the inference entity is chat_completion, please "
+        "use the _inference/chat_completion/chat/_unified URL."
+    )
+    assert (answer.status, answer.body) == (400, status(text))
+
+
+@pytest.mark.parametrize(
+    ("timeout", "code"), [("30s", 200), ("0", 200), ("-1", 200), ("2m", 200), ("1500ms", 200), ("5000000micros", 200)]
+)
+async def test_a_timeout_may_be_written_in_many_ways(inferd: Served, timeout: str, code: int) -> None:
+    await inferd.put("e", "text_embedding")
+    sent = {"input": "a", "timeout": "1nanos"}
+    assert (await inferd.ask("POST", f"/_inference/e?timeout={timeout}", sent)).status == code
+
+
+NO_UNIT = "as a time value: unit is missing or unrecognized"
+
+
+@pytest.mark.parametrize(
+    ("timeout", "reason", "number"),
+    [
+        ("abc", f"failed to parse setting [timeout] with value [abc] {NO_UNIT}", None),
+        ("5", f"failed to parse setting [timeout] with value [5] {NO_UNIT}", None),
+        ("5M", f"failed to parse setting [timeout] with value [5M] {NO_UNIT}", None),
+        (
+            "-5s",
+            "failed to parse setting [timeout] with value [-5s] as a time value: negative durations are not supported",
+            None,
+        ),
+        ("1.5s", "failed to parse [1.5s], fractional time values are not supported", "1.5"),
+        ("xs", "failed to parse [xs]", "x"),
+    ],
+)
+async def test_a_timeout_that_is_none(inferd: Served, timeout: str, reason: str, number: str | None) -> None:
+    await inferd.put("e", "text_embedding")
+    answer = await inferd.ask("POST", f"/_inference/e?timeout={timeout}", {"input": "a"})
+    causes = [("number_format_exception", f'For input string: "{number}"')] if number is not None else []
+    assert (answer.status, answer.body) == (400, error("illegal_argument_exception", reason, 400, *causes, root=0))
+
+
+async def test_a_request_whose_time_is_over_says_so_in_body_and_header(inferd: Served) -> None:
+    await inferd.put("c", "completion", "sim-slow")
+    answer = await inferd.ask("POST", "/_inference/c?timeout=100ms", {"input": "a"})
+    reason = "Request timed out after [100ms] for inference id [c]"
+    cause = '{"type":"timeout_exception","reason":"' + reason + '","timed_out":true'
+    assert answer.text == '{"error":{"root_cause":[' + cause + "}]," + cause[1:] + '},"status":429}'
+    assert (answer.status, answer.headers["X-Timed-Out"]) == (429, "?1")
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "reason"),
+    [
+        (
+            "sim-429",
+            429,
+            "Received a rate limit status code for request from inference entity id [c] status [429]. "
+            "Error message: [Rate limit reached for requests. Please try again in 1s.]",
+        ),
+        (
+            "sim-502",
+            502,
+            "Received a server error status code for request from inference entity id [c] status [502]. "
+            "Error message: [The simulated gateway got no answer.]",
+        ),
+        (
+            "sim-echo-key",
+            401,
+            "Received an authentication error status code for request from inference entity id [c] status [401]. "
+            "Error message: [Incorrect API key provided: ***.]",
+        ),
+    ],
+)
+async def test_what_the_provider_refuses(inferd: Served, model: str, code: int, reason: str) -> None:
+    inferd.skip_trials()
+    await inferd.put("c", "completion", model)
+    answer = await inferd.ask("POST", "/_inference/completion/c?timeout=500ms", {"input": "a"})
+    assert (answer.status, answer.body) == (code, status(reason, code))
+
+
+async def test_bodies_may_be_packed(inferd: Served) -> None:
+    await inferd.put("e", "text_embedding", dimensions=3)
+    packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    plain = await inferd.ask("POST", "/_inference/e", {"input": "a"})
+    for raw in (gzip.compress(b'{"input":"a"}'), gzip.compress(b'{"input"') + gzip.compress(b':"a"}')):
+        assert (await inferd.ask("POST", "/_inference/e", raw, packed)).body == plain.body
+    bomb = gzip.compress(b'{"input":"' + b"a" * 20_000_000 + b'"}')
+    for raw, code, reason in (
+        (b'{"input":"a"}', 400, "the request body is not valid gzip"),
+        (gzip.compress(b'{"input":"a"}')[:-4], 400, "the request body is gzip that was cut off"),
+        (gzip.compress(b'{"input":"a"}') + b"more", 400, "the request body is not valid gzip"),
+        (bomb, 413, f"the request body is larger than [{len(bomb) * 100}] bytes"),
+    ):
+        answer = await inferd.ask("POST", "/_inference/e", raw, packed)
+        assert (answer.status, answer.reason) == (code, reason)

@@ -1,0 +1,70 @@
+"""Long answers: the same bytes as short ones, sent in steps."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from aiohttp import ClientSession, web
+
+from inferd.aside import Aside
+from inferd.rest.long_answer import LongAnswer, listed
+from inferd.steps import LONG
+
+ITEM = msgspec.Raw(b'{"a":"%b"}' % (b"x" * LONG))
+
+
+@pytest.fixture
+async def aside() -> AsyncIterator[Aside]:
+    aside = Aside()
+    yield aside
+    aside.close()
+
+
+async def test_a_short_list_is_an_answer_like_any_other(aside: Aside) -> None:
+    response = await listed(aside, "name", [msgspec.Raw(b"1"), msgspec.Raw(b"[2]")])
+    assert not isinstance(response, LongAnswer)
+    assert response.body == b'{"name":[1,[2]]}'
+
+
+async def test_a_long_list_has_the_same_form(aside: Aside) -> None:
+    response = await listed(aside, "name", [ITEM, ITEM])
+    assert isinstance(response, LongAnswer)
+    assert response.body == msgspec.json.encode({"name": [ITEM, ITEM]})
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["X-elastic-product"] == "Elasticsearch"
+
+
+async def serve(response: web.Response) -> tuple[web.ServerRunner, int]:
+    async def handle(_: web.BaseRequest) -> web.Response:
+        return response
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    return runner, runner.addresses[0][1]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"x" * LONG, b"ab" * 5_000_000])
+async def test_it_arrives_whole(body: bytes) -> None:
+    runner, port = await serve(LongAnswer(body=body))
+    async with ClientSession() as client, client.get(f"http://127.0.0.1:{port}/") as answer:
+        assert answer.headers["Content-Length"] == str(len(body))
+        assert await answer.read() == body
+    await runner.cleanup()
+
+
+async def test_it_leaves_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    plain = LongAnswer.write
+
+    async def noted(self: LongAnswer, data: bytes | bytearray | memoryview) -> None:
+        steps.append(len(data))
+        await plain(self, data)
+
+    monkeypatch.setattr(LongAnswer, "write", noted)
+    runner, port = await serve(LongAnswer(body=b"x" * (LONG * 3 + 1)))
+    async with ClientSession() as client, client.get(f"http://127.0.0.1:{port}/") as answer:
+        assert len(await answer.read()) == LONG * 3 + 1
+    await runner.cleanup()
+    assert steps == [LONG, LONG, LONG, 1]
