@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._parser = AnswerParser()
-        self._transport: asyncio.Transport
+        self.transport: asyncio.Transport
         # The answer that is coming; None while idle.
         self._answer: Answer | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """False once it is closed or about to be."""
-        return not self._transport.is_closing()
+        return not self.transport.is_closing()
 
     async def exchange(self, request: bytes) -> "ConnectionResponse":
         """Sends ``request``; the answer, once its head is here.
@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol):
             raise Unreachable(_CLOSED)
         answer = self._answer = self._parser.expect()
         try:
-            self._transport.write(request)
+            self.transport.write(request)
             while not answer.status:
                 await self.news(answer)
         except BaseException:
@@ -74,17 +74,17 @@ class Connection(asyncio.Protocol):
             raise answer.trouble
         if self.paused:
             self.paused = False
-            self._transport.resume_reading()
+            self.transport.resume_reading()
         self._waiter = self._loop.create_future()
         await self._waiter
 
     def abort(self) -> None:
         """Closes the connection at once."""
-        self._transport.abort()
+        self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop."""
-        self._transport = cast(asyncio.Transport, transport)
+        self.transport = cast(asyncio.Transport, transport)
         self._owner.adopt(self)
 
     def data_received(self, data: bytes) -> None:
@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
             self._finish(answer)
         elif answer.size > MAX_UNREAD and not self.paused:
             self.paused = True
-            self._transport.pause_reading()
+            self.transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
         """Free for the next request, though nobody may have read this answer yet: it needs the connection no more."""
         self._answer = None
         # An upstream that answers before it has the whole request would take the rest of it for another one.
-        if not answer.reusable or self._transport.get_write_buffer_size() or not self.usable:
+        if not answer.reusable or self.transport.get_write_buffer_size() or not self.usable:
             self.abort()
             return
         self._owner.free(self)

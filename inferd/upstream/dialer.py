@@ -3,15 +3,14 @@
 import asyncio
 import socket
 import ssl
-
-from aiohappyeyeballs import AddrInfoType, start_connection
+from itertools import zip_longest
 
 from inferd.upstream.addresses import AddressPolicy, AddressRefused
 from inferd.upstream.client import HostUnknown, Refused, Unreachable, words
 from inferd.upstream.connection import Connection, Owner
 from inferd.upstream.http1 import Origin
 
-# How long the next address waits for the one before it (RFC 8305 section 5).
+# How long the next address waits for the one before it (RFC 8305 section 5). Seconds.
 NEXT_ADDRESS_AFTER = 0.25
 
 
@@ -21,10 +20,12 @@ class Dialer:
     ``ca_file`` names certificates to trust instead of the system's; OSError if it cannot be used.
     """
 
-    def __init__(self, policy: AddressPolicy, *, timeout: float, ca_file: str = "") -> None:
+    def __init__(
+        self, policy: AddressPolicy, *, timeout: float, ca_file: str = "", next_after: float = NEXT_ADDRESS_AFTER
+    ) -> None:
         self._policy = policy
         self._timeout = timeout
-        self._ca_file = ca_file
+        self._next_after = next_after
         # Without a file to be checked the system's certificates can wait until they are needed, if ever.
         self._tls = _context(ca_file) if ca_file else None
         self.pending = 0
@@ -34,7 +35,7 @@ class Dialer:
         self.pending += 1
         try:
             async with asyncio.timeout(self._timeout) as limit:
-                return await self._connected(origin, await self._allowed(origin), owner)
+                return await self._first(origin, await self._allowed(origin), owner)
         except ssl.SSLCertVerificationError as problem:
             raise Refused(f"the upstream's certificate is not trusted: {words(problem)}") from None
         except OSError as problem:
@@ -43,30 +44,56 @@ class Dialer:
         finally:
             self.pending -= 1
 
-    async def _allowed(self, origin: Origin) -> list[AddrInfoType]:
+    async def _allowed(self, origin: Origin) -> list[str]:
         """The addresses of the host that may be connected to: numeric, so that it is they that are connected to."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError):
             raise HostUnknown from None
-        allowed: list[AddrInfoType] = []
-        for info in found:
+        allowed = []
+        for address in dict.fromkeys(str(info[4][0]) for info in found):
             try:
-                self._policy.check(str(info[4][0]), origin.port)
+                self._policy.check(address, origin.port)
             except AddressRefused as refused:
                 refusal = Refused(str(refused))
             else:
-                allowed.append(info)
+                allowed.append(address)
         if not allowed:
             raise refusal
-        return allowed
+        return _interleaved(allowed)
 
-    async def _connected(self, origin: Origin, addresses: list[AddrInfoType], owner: Owner) -> Connection:
-        connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    async def _first(self, origin: Origin, addresses: list[str], owner: Owner) -> Connection:
+        """The first connection that comes about: an address is tried once the one before it failed or is slow.
+
+        OSError, of the one that failed last, if none does.
+        """
+        trying: set[asyncio.Task[Connection]] = set()
+        try:
+            for address in addresses:
+                trying.add(asyncio.create_task(self._connected(origin, address, owner)))
+                patience = self._next_after if address != addresses[-1] else None
+                while trying:
+                    done, _ = await asyncio.wait(trying, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        trying.discard(task)
+                        if (problem := task.exception()) is None:
+                            return task.result()
+                    if patience is not None:
+                        break
+            assert problem is not None
+            raise problem
+        finally:
+            for task in trying:
+                task.cancel()
+                task.add_done_callback(_discard)
+
+    async def _connected(self, origin: Origin, address: str, owner: Owner) -> Connection:
+        # By its address and not by a socket of ours: uvloop closes the descriptor of such a socket behind its back if
+        # the upstream leaves at once, and the socket would close whatever has that number next.
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(origin, owner),
-            sock=connected,
+            address,
+            origin.port,
             ssl=self._context() if origin.tls else None,
             server_hostname=origin.host.rstrip(".") if origin.tls else None,
         )
@@ -82,3 +109,16 @@ def _context(ca_file: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file or None)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _interleaved(addresses: list[str]) -> list[str]:
+    """The families in turn, beginning with the one the system prefers (RFC 8305 section 4)."""
+    preferred = ":" in addresses[0]
+    families = [[each for each in addresses if (":" in each) is family] for family in (preferred, not preferred)]
+    return [address for pair in zip_longest(*families) for address in pair if address is not None]
+
+
+def _discard(task: "asyncio.Task[Connection]") -> None:
+    """Ends a connection that came about too late, and looks at the failure of one that did not."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().abort()

@@ -30,7 +30,8 @@ class OwnClient:
                 return await pooled.exchange(message)
             except Unreachable:
                 # The upstream had closed it, and not a byte was answered. Others in the pool may be as dead.
-                pass
+                if self._pool.closed:
+                    raise
         connection = await self._dialer.dial(origin, self._pool)
         return await connection.exchange(message)
 

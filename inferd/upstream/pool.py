@@ -1,6 +1,8 @@
 """The connections to upstreams: those in use, and those kept for the next request to the same origin."""
 
 import asyncio
+import time
+from collections.abc import Callable
 
 from inferd.upstream.connection import Connection
 from inferd.upstream.http1 import Origin
@@ -15,9 +17,12 @@ MAX_IDLE = 512
 class Pool:
     """Owns every connection, see Owner; the one that was used last is taken first, so that the others can go."""
 
-    def __init__(self, *, idle_time: float = IDLE_TIME, max_idle: int = MAX_IDLE) -> None:
+    def __init__(
+        self, *, idle_time: float = IDLE_TIME, max_idle: int = MAX_IDLE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._idle_time = idle_time
         self._max_idle = max_idle
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._in_use: set[Connection] = set()
         # With the time since when they are idle, the longest first.
@@ -27,6 +32,16 @@ class Pool:
 
     def __repr__(self) -> str:
         return f"<Pool: {len(self._in_use)} in use, {self.available} idle>"
+
+    @property
+    def closed(self) -> bool:
+        """True once it is closed or about to be."""
+        return self._emptied is not None
+
+    @property
+    def watching(self) -> bool:
+        """True while a timer looks for connections that have been idle for too long."""
+        return self._sweep is not None
 
     @property
     def leased(self) -> int:
@@ -51,8 +66,6 @@ class Pool:
     def adopt(self, connection: Connection) -> None:
         """See Owner."""
         self._in_use.add(connection)
-        if self._emptied is not None:
-            connection.abort()
 
     def free(self, connection: Connection) -> None:
         """See Owner."""
@@ -61,19 +74,15 @@ class Pool:
             connection.abort()
             return
         self._in_use.discard(connection)
-        idle[connection] = self._loop.time()
+        idle[connection] = self._clock()
         if self._sweep is None:
-            self._sweep = self._loop.call_later(self._idle_time, self._drop_old)
+            self._sweep = self._loop.call_later(self._idle_time, self.drop_old)
 
     def forget(self, connection: Connection) -> None:
         """See Owner."""
         self._in_use.discard(connection)
-        idle = self._idle.get(connection.origin)
-        if idle is not None:
-            idle.pop(connection, None)
-            if not idle:
-                del self._idle[connection.origin]
-        if self._emptied is not None and not self._in_use and not self._idle:
+        self._idle.get(connection.origin, {}).pop(connection, None)
+        if self._emptied is not None and not self._in_use and not self.available:
             self._emptied.set()
 
     async def close(self) -> None:
@@ -87,13 +96,16 @@ class Pool:
         if connections:
             await self._emptied.wait()
 
-    def _drop_old(self) -> None:
-        """One look at all of them now and then: an idle connection lives up to a quarter longer than it should."""
-        self._sweep = None
+    def drop_old(self) -> None:
+        """Ends what has been idle for too long, and looks again later: a connection may live a quarter longer."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        self._idle = {origin: idle for origin, idle in self._idle.items() if idle}
         if not self._idle:
             return
-        before = self._loop.time() - self._idle_time
+        before = self._clock() - self._idle_time
         for idle in self._idle.values():
             for connection in [each for each, since in idle.items() if since <= before]:
                 connection.abort()
-        self._sweep = self._loop.call_later(self._idle_time / 4, self._drop_old)
+        self._sweep = self._loop.call_later(self._idle_time / 4, self.drop_old)
