@@ -9,9 +9,15 @@ from inferd.services import InferenceService, Tools
 
 GROUP = "inferd.services"
 
+# What importing and making a plug-in may end in; named, because a bug of inferd's own must not hide behind them.
+_BROKEN = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError,
+    SyntaxError, TypeError, ValueError,
+)  # fmt: skip
+
 
 class ServiceUnusable(Exception):
-    """A service plug-in that cannot be loaded; the message names it and its distribution."""
+    """A service plug-in that cannot be used; the message names it and its distribution."""
 
 
 class Plugin:
@@ -31,8 +37,20 @@ class Registry:
 
     @classmethod
     def load(cls, tools: Tools) -> "Registry":
-        """Finds and makes every service; ServiceUnusable for one that cannot be made."""
-        return cls({point.name: _plugin(point, tools) for point in entry_points(group=GROUP)})
+        """Finds and makes every service.
+
+        ServiceUnusable for one that cannot be made, says another name than it was found by, or shares its name:
+        which of two would have served an endpoint would be left to chance.
+        """
+        plugins: dict[str, Plugin] = {}
+        for point in entry_points(group=GROUP):
+            plugin = _plugin(point, tools)
+            other = plugins.setdefault(point.name, plugin)
+            if other is not plugin:
+                raise ServiceUnusable(
+                    f"service [{point.name}] is in both {other.distribution} and {plugin.distribution}"
+                )
+        return cls(plugins)
 
     def __iter__(self) -> Iterator[Plugin]:
         """The plug-ins, sorted by name."""
@@ -58,12 +76,13 @@ class Registry:
 
 
 def _plugin(point: EntryPoint, tools: Tools) -> Plugin:
-    dist = point.dist
+    name, version = (point.dist.name, point.dist.version) if point.dist is not None else ("?", "?")
+    where = f"service [{point.name}] of {name}"
     try:
         service = point.load()(tools)
-    except (ImportError, AttributeError, TypeError) as problem:
-        where = dist.name if dist is not None else "?"
-        raise ServiceUnusable(
-            f"service [{point.name}] of {where} cannot be loaded: {type(problem).__name__}: {problem}"
-        ) from problem
-    return Plugin(service, dist.name if dist is not None else "?", dist.version if dist is not None else "?")
+        told = service.name
+    except _BROKEN as problem:
+        raise ServiceUnusable(f"{where} cannot be loaded: {type(problem).__name__}: {problem}") from problem
+    if told != point.name:
+        raise ServiceUnusable(f"{where} calls itself [{told}]")
+    return Plugin(service, name, version)
