@@ -13,7 +13,7 @@ import msgspec
 from inferd.errors import Failure, RequestTimedOut, StatusFailure, UpstreamRefusal, UpstreamUnreachable
 from inferd.schema.chat_completion import ChatCompletionRequest, Message
 from inferd.schema.endpoint import EMBEDDING_TASKS, Endpoint, Secrets, TaskType
-from inferd.schema.inference import Call, Deadline, Embeddings, InferenceRequest, Trace
+from inferd.schema.inference import Call, Deadline, Embeddings, InferenceRequest, Results, Trace
 from inferd.schema.timevalue import text_of
 from inferd.services import InferenceService
 
@@ -24,7 +24,8 @@ TRIAL_TEXT = "how big"
 # Seconds. Below the ten after which Elastic's Python client gives up on a PUT.
 TRIAL_TIME = 5.0
 
-_VECTOR = msgspec.json.Decoder(list[float])
+# Counted, not read: a number too large for a double is the upstream's affair.
+_VECTOR = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -39,7 +40,7 @@ async def tried(
 ) -> Tried:
     """``endpoint`` as it should be stored after the trial ``mode`` asks for, at most ``timeout`` seconds long.
 
-    StatusFailure 400 if the upstream refuses it, or in the strict mode cannot be reached.
+    StatusFailure 400 if the upstream refuses it or answers with no embedding, or in the strict mode cannot be reached.
     """
     if mode == "off":
         return Tried(endpoint)
@@ -47,25 +48,28 @@ async def tried(
     deadline = Deadline(asyncio.get_running_loop().time() + seconds, text_of(seconds))
     call = Call(endpoint=endpoint, secrets=secrets, deadline=deadline, trace=Trace(), attempts=1)
     try:
-        size = await _call(service, call)
+        results = await _call(service, call)
     except Failure as failure:
         if mode == "lenient" and _is_unreachable(failure):
             return Tried(endpoint, failure.reason)
         raise StatusFailure(
             "Could not complete inference endpoint creation as validation call to service threw an exception."
         ) from failure
-    return Tried(endpoint if size is None else service.with_embedding_size(endpoint, size))
+    if endpoint.task_type in EMBEDDING_TASKS:
+        endpoint = service.with_embedding_size(endpoint, _size(results))
+    return Tried(endpoint)
 
 
-async def _call(service: InferenceService, call: Call) -> int | None:
-    """Makes the call; the size of the embedding where there is one."""
+async def _call(service: InferenceService, call: Call) -> Results | None:
+    """Makes the call; a chat gives no results, that it begins to answer is enough."""
     if call.endpoint.task_type is TaskType.CHAT_COMPLETION:
         message = Message(content=TRIAL_TEXT, role="user")
         async with service.chat_completion(call, ChatCompletionRequest(messages=[message])):
             return None
-    results = await service.infer(call, InferenceRequest(input=[TRIAL_TEXT]))
-    if call.endpoint.task_type not in EMBEDDING_TASKS:
-        return None
+    return await service.infer(call, InferenceRequest(input=[TRIAL_TEXT]))
+
+
+def _size(results: Results | None) -> int:
     if not isinstance(results, Embeddings) or not results.vectors:
         raise StatusFailure("Could not determine embedding size")
     return len(_VECTOR.decode(results.vectors[0]))
