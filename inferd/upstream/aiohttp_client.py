@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from io import BytesIO
 from typing import cast
 
 import aiohttp
@@ -36,6 +37,9 @@ _NAMES_KEPT = 10
 
 # Bytes a read hands over at most, so that no stream keeps the loop from the others for long.
 _READ_SIZE = 64 * 1024
+
+# Bytes of a request's body beyond which it is sent piece by piece; aiohttp warns of longer ones at a stroke.
+_LONG_BODY = 1024 * 1024
 
 # aiohttp stops an upstream at twice its buffer's size; as much again is on its way to the client.
 _BUFFERS_IN_A_STREAM = 4
@@ -135,8 +139,9 @@ class AiohttpClient:
         )
 
     async def _post(self, session: aiohttp.ClientSession, request: Request) -> aiohttp.ClientResponse:
+        body = request.body if len(request.body) <= _LONG_BODY else BytesIO(request.body)
         return await session.post(
-            self._target(request.url), data=request.body, headers=request.headers, allow_redirects=False
+            self._target(request.url), data=body, headers=request.headers, allow_redirects=False
         )
 
     def _judged(self, url: str) -> URL:

@@ -1,9 +1,8 @@
-"""The aiohttp client against an upstream that does everything wrong, byte for byte; on both loops, on real sockets."""
+"""The aiohttp client: what goes out, what comes back, and where nobody is called; on both loops, on real sockets."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -13,69 +12,12 @@ from aiohttp.resolver import ThreadedResolver
 
 from inferd.upstream import aiohttp_client
 from inferd.upstream.addresses import AddressPolicy
-from inferd.upstream.aiohttp_client import AiohttpClient, AiohttpResponse
-from inferd.upstream.client import (
-    Broken,
-    Client,
-    HostUnknown,
-    Refused,
-    Request,
-    Response,
-    Trouble,
-    Unreachable,
-    Untrusted,
-)
+from inferd.upstream.aiohttp_client import AiohttpResponse
+from inferd.upstream.client import Broken, HostUnknown, Refused, Trouble, Unreachable, Untrusted
 from tests import scripted_upstream as script
 from tests.scripted_upstream import answer, chunk, scripted
 from tests.unit.upstream import certificate
-
-LONG = 20.0  # longer than anything takes
-OK = answer(b"ok")
-HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-@asynccontextmanager
-async def client(
-    policy: AddressPolicy | None = None, *, connect_timeout: float = LONG, ca_file: str = "", stream_buffer: int = 4096
-) -> AsyncIterator[AiohttpClient]:
-    made = AiohttpClient(
-        policy or AddressPolicy(private=True),
-        connect_timeout=connect_timeout,
-        ca_file=ca_file,
-        stream_buffer=stream_buffer,
-    )
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-def request(url: str, *headers: tuple[str, str], body: bytes = b"{}") -> Request:
-    return Request(url, headers, body)
-
-
-async def whole(response: Response) -> bytes:
-    try:
-        body = b""
-        while part := await response.read():
-            body += part
-        return body
-    finally:
-        response.close()
-
-
-async def asked(sender: Client, url: str) -> bytes:
-    return await whole(await sender.send(request(url)))
-
-
-async def until(true: Callable[[], bool]) -> None:
-    while not true():
-        await asyncio.sleep(0)
-
-
-async def left(upstream: script.Upstream) -> None:
-    async with asyncio.timeout(LONG):
-        await upstream.gone()
+from tests.unit.upstream.sending import HEAD, OK, asked, client, left, request, until, whole
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *answers: Sequence[str]) -> None:
@@ -120,15 +62,6 @@ async def test_connections_are_used_again_and_counted() -> None:
         assert upstream.connections == 1
 
 
-async def test_a_connection_is_leased_while_its_answer_comes() -> None:
-    async with scripted([HEAD, script.stall]) as upstream, client() as sender:
-        response = await sender.send(request(upstream.url))
-        assert sender.stats() == {"leased": 1, "available": 0, "pending": 0}
-        response.close()
-        assert sender.stats() == {"leased": 0, "available": 0, "pending": 0}
-        await left(upstream)
-
-
 @pytest.mark.parametrize("status", ["301 M", "302 F", "303 S", "307 T", "308 P"])
 async def test_redirects_are_answers_and_nobody_follows_them(status: str) -> None:
     async with scripted([OK]) as canary, client() as sender:
@@ -137,18 +70,6 @@ async def test_redirects_are_answers_and_nobody_follows_them(status: str) -> Non
             response = await sender.send(request(upstream.url))
             assert (response.status, await whole(response)) == (int(status[:3]), b"elsewhere")
     assert canary.connections == 0
-
-
-@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-async def test_an_answer_without_a_body_is_empty(status: str) -> None:
-    async with scripted([f"HTTP/1.1 {status}\r\n\r\n".encode()]) as upstream, client() as sender:
-        assert await asked(sender, upstream.url) == b""
-
-
-async def test_interim_answers_are_passed_over() -> None:
-    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
-    async with scripted([interim, OK]) as upstream, client() as sender:
-        assert await asked(sender, upstream.url) == b"ok"
 
 
 async def test_an_encoded_body_comes_as_it_was_sent() -> None:
@@ -176,106 +97,6 @@ async def test_of_many_stale_connections_one_is_tried_and_then_a_new_one(deed: s
         assert upstream.received[3].body == upstream.received[4].body
 
 
-async def test_a_new_connection_that_dies_after_a_stale_one_is_told() -> None:
-    async with scripted([OK], [script.close]) as upstream, client() as sender:
-        await asked(sender, upstream.url)
-        with pytest.raises(Unreachable):
-            await sender.send(request(upstream.url))
-        assert len(upstream.received) == 3
-
-
-async def test_a_connection_that_was_closed_in_the_pool_is_not_used() -> None:
-    async with scripted([OK, script.close], [OK]) as upstream, client() as sender:
-        await asked(sender, upstream.url)
-        await left(upstream)
-        assert await asked(sender, upstream.url) == b"ok"
-        assert len(upstream.received) == 2
-
-
-@pytest.mark.parametrize("unasked", [answer(b"evil"), b"HTTP/1.1 408 Request Timeout\r\n\r\n", b"H"])
-async def test_an_answer_that_nobody_asked_for_reaches_nobody(unasked: bytes) -> None:
-    async with scripted([OK, unasked], [OK]) as upstream, client() as sender:
-        for _ in range(3):
-            assert await asked(sender, upstream.url) == b"ok"
-
-
-@pytest.mark.parametrize("deed", [script.close, script.reset])
-async def test_an_answer_that_never_began_may_be_asked_for_again(deed: script.Deed) -> None:
-    async with scripted([deed]) as upstream, client() as sender:
-        with pytest.raises(Unreachable) as trouble:
-            await sender.send(request(upstream.url))
-        assert trouble.value.again
-        assert len(upstream.received) == 1
-
-
-@pytest.mark.parametrize("began", [b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"])
-@pytest.mark.parametrize("deed", [script.close, script.reset])
-@pytest.mark.parametrize("before", [0, 1])
-async def test_nothing_is_sent_again_once_a_byte_came(before: int, began: bytes, deed: script.Deed) -> None:
-    scripts: list[script.Script] = [[OK]] * before + [[began, script.pause(0.05), deed], [OK]]
-    async with scripted(*scripts) as upstream, client() as sender:
-        for _ in range(before):
-            await asked(sender, upstream.url)
-        with pytest.raises(Broken) as trouble:
-            await sender.send(request(upstream.url))
-        assert not trouble.value.again
-        assert len(upstream.received) == before + 1
-        await left(upstream)
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"rubbish\r\n\r\n",
-        b"\0\1\2\xff\xfe",
-        b"SSH-2.0-OpenSSH_9.2\r\n",
-        b"220 mail.example ESMTP\r\n",
-        b"HTTP/1.1 2000 OK\r\n\r\n",
-        b"HTTP/1.1 abc OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 " + b"x" * 20_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 200 + b"\r\n",
-        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
-    ],
-)
-async def test_a_head_that_is_none_is_broken_and_not_repeated(head: bytes) -> None:
-    async with scripted([head, script.stall]) as upstream, client() as sender:
-        with pytest.raises(Broken, match="is not valid HTTP") as trouble:
-            async with asyncio.timeout(LONG):
-                await sender.send(request(upstream.url))
-        assert len(str(trouble.value)) < 80
-        await left(upstream)
-
-
-@pytest.mark.parametrize(
-    ("said", "before"),
-    [
-        ([HEAD, chunk(b"one"), script.pause(0.05), b"no-size\r\n", script.stall], b"one"),
-        ([HEAD, chunk(b"one"), script.pause(0.05), b"5\r\ntoo long for five", script.stall], b"onetoo l"),
-        ([HEAD, chunk(b"one"), b"5\r\ntw", script.close], b"onetw"),
-        ([HEAD, chunk(b"one"), script.close], b"one"),
-        ([HEAD, chunk(b"one"), script.pause(0.05), script.reset], b"one"),
-        ([HEAD, script.pause(0.05), b"ffffffffffffffffffff\r\n", script.stall], b""),
-        ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", script.close], b"short"),
-        ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", script.pause(0.05), script.reset], b"short"),
-    ],
-)
-async def test_a_body_that_breaks_off_is_told_after_what_came_before(said: script.Script, before: bytes) -> None:
-    async with scripted(said) as upstream, client() as sender:
-        response = await sender.send(request(upstream.url))
-        body = b""
-        async with asyncio.timeout(LONG):
-            with pytest.raises(Broken, match="broke off"):
-                while part := await response.read():
-                    body += part
-            assert body == before
-            response.close()
-            await left(upstream)
-        assert sender.stats() == {"leased": 0, "available": 0, "pending": 0}
-
-
 async def test_what_came_before_a_failure_is_handed_over_however_late_it_is_read() -> None:
     said = b"".join(chunk(b"%04d" % number) for number in range(500))
     async with scripted([HEAD, said, script.close]) as upstream, client(stream_buffer=65536) as sender:
@@ -287,100 +108,6 @@ async def test_what_came_before_a_failure_is_handed_over_however_late_it_is_read
             while part := await response.read():
                 body += part
         assert body == b"".join(b"%04d" % number for number in range(500))
-        response.close()
-
-
-async def test_an_answer_longer_than_announced_is_broken_and_reaches_nobody_else() -> None:
-    async with scripted([OK + b"and more", script.stall], [OK]) as upstream, client() as sender:
-        with pytest.raises(Broken):
-            await sender.send(request(upstream.url))
-        assert await asked(sender, upstream.url) == b"ok"
-        assert upstream.connections == 2
-
-
-async def test_a_body_without_a_length_ends_with_its_connection() -> None:
-    async with scripted([b"HTTP/1.1 200 OK\r\n\r\nall of it", script.close]) as upstream, client() as sender:
-        assert await asked(sender, upstream.url) == b"all of it"
-
-
-async def test_a_reader_that_does_not_read_stops_the_upstream() -> None:
-    async with scripted([HEAD, script.forever(chunk(b"x" * 4096))]) as upstream, client(stream_buffer=8192) as sender:
-        response = await sender.send(request(upstream.url))
-        assert isinstance(response, AiohttpResponse)
-        connection = response._response.connection
-        assert connection is not None and connection.protocol is not None
-        protocol = connection.protocol
-        await until(lambda: protocol._reading_paused)
-        # One read of the loop may come on top: 256 KiB.
-        assert response._response.content.total_bytes <= 8192 + 256 * 1024
-        assert len(await response.read()) <= 8192
-        response.close()
-        await left(upstream)
-
-
-async def test_a_cancelled_request_leaves_nothing_behind_while_it_waits_for_an_answer() -> None:
-    async with scripted([script.stall]) as upstream, client() as sender:
-        task = asyncio.create_task(sender.send(request(upstream.url)))
-        await upstream.asked()
-        task.cancel()
-        await left(upstream)
-        assert sender.stats()["leased"] == 0
-
-
-async def test_a_cancelled_request_is_not_sent_to_its_end() -> None:
-    loop, body = asyncio.get_running_loop(), b"x" * (64 << 20)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.setblocking(False)
-        async with client() as sender:
-            url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-            task = asyncio.create_task(sender.send(request(url, body=body)))
-            connection, _ = await loop.sock_accept(listening)
-            with connection:
-                taken = len(await loop.sock_recv(connection, 1 << 20))
-                task.cancel()
-                await asyncio.wait({task})
-                assert sender.stats()["leased"] == 0
-                with suppress(ConnectionError):
-                    while part := await loop.sock_recv(connection, 1 << 20):
-                        taken += len(part)
-    assert 0 < taken < len(body)
-
-
-async def test_a_cancelled_request_leaves_nothing_behind_while_it_connects() -> None:
-    # Nobody shakes hands at a plain port.
-    async with scripted([script.stall]) as upstream, client() as sender:
-        task = asyncio.create_task(sender.send(request(f"https://{upstream.address}/")))
-        await upstream.settled(lambda upstream: upstream.connections == 1)
-        task.cancel()
-        await left(upstream)
-        assert sender.stats()["leased"] == 0
-
-
-async def test_a_cancelled_request_leaves_nothing_behind_while_its_name_is_looked_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    looking = asyncio.Event()
-
-    async def resolve(*_: object) -> list[ResolveResult]:
-        looking.set()
-        await asyncio.sleep(LONG)
-        return []
-
-    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
-    async with client() as sender:
-        task = asyncio.create_task(sender.send(request("http://a.example/")))
-        await looking.wait()
-        task.cancel()
-        await asyncio.wait({task})
-        assert sender.stats()["leased"] == 0
-
-
-async def test_closing_the_client_ends_its_connections() -> None:
-    async with scripted([OK], [HEAD, script.stall]) as upstream:
-        async with client() as sender:
-            await asked(sender, upstream.url)
-            response = await sender.send(request(upstream.url))
-        await left(upstream)
         response.close()
 
 
@@ -407,16 +134,6 @@ async def test_over_tls_all_is_the_same(tmp_path: Path) -> None:
             for _ in range(2):
                 assert await asked(sender, upstream.url) == b"ok"
         assert upstream.connections == 1
-
-
-async def test_leaving_over_tls_does_not_wait_for_a_farewell(tmp_path: Path) -> None:
-    file = certificate.write(tmp_path)
-    tls = certificate.server_context(file)
-    async with scripted([HEAD, script.forever(chunk(b"x" * 65536))], tls=tls) as upstream:
-        async with client(ca_file=str(file)) as sender:
-            response = await sender.send(request(upstream.url))
-            response.close()
-            await left(upstream)
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path: Path) -> None:
@@ -535,3 +252,19 @@ async def test_what_aiohttp_says_of_a_broken_answer_is_told_by_its_kind_alone() 
     trouble: Trouble = aiohttp_client._trouble(aiohttp.ClientError("Bearer hunter2"))
     assert isinstance(trouble, Broken)
     assert str(trouble) == "the answer is not valid HTTP: ClientError"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ([script.close], "the connection was closed before an answer came"),
+        ([b"H", script.pause(0.05), script.close], "the answer broke off"),
+    ],
+)
+async def test_a_connection_that_is_lost_is_told_by_how_far_the_answer_had_come(
+    said: script.Script, told: str
+) -> None:
+    async with scripted(said) as upstream, client() as sender:
+        with pytest.raises(Trouble) as trouble:
+            await sender.send(request(upstream.url))
+    assert str(trouble.value) == told
