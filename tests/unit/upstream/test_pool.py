@@ -130,6 +130,12 @@ async def test_only_those_that_were_idle_for_too_long_go(connect: Connect) -> No
     await pool.close()
 
 
+async def test_the_pool_can_be_told_to_look_before_anything_was_idle(connect: Connect) -> None:
+    pool = Pool()
+    pool.drop_old()
+    assert not pool.watching
+
+
 async def test_the_pool_rests_while_nothing_is_idle(connect: Connect) -> None:
     pool = Pool(idle_time=0.01)
     connection, peer = await connect(pool, HERE)
@@ -146,7 +152,9 @@ async def test_closing_ends_connections_idle_and_in_use(connect: Connect) -> Non
     idle, idle_peer = await connect(pool, HERE)
     used, used_peer = await connect(pool, THERE)
     pool.free(idle)
+    assert not pool.closed
     await pool.close()
+    assert pool.closed
     assert (pool.leased, pool.available, idle.usable, used.usable) == (0, 0, False, False)
     await closed(idle_peer)
     await closed(used_peer)
