@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inferd.aside import Aside
+from inferd.auth import Guard
 from inferd.config import Config
 from inferd.cutting import Cutter
 from inferd.log import Log
@@ -60,9 +61,12 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
         limits = RateLimits(burst=config.limits.burst, queue_capacity=config.limits.queue_capacity)
         tools = Tools(sender=sender, limits=limits, policy=policy, config=config, aside=aside, cutter=cutter)
         services = Registry.load(tools)
-        store = await _opened(config, environ, services)
+        directory = state_directory(Path(config.store.directory) if config.store.directory else None, environ)
+        guard = guarded(config, directory, host, log)
+        store = await _opened(config, directory, environ, services)
         try:
             parts = Parts(config, store, services, limits, standings, OpenRequests(), aside, cutter, client.stats)
+            parts.guard = guard
             with parts.loop_lag:
                 yield App(_server(parts, log), parts, tools)
         finally:
@@ -73,11 +77,26 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
         aside.close()
 
 
-async def _opened(config: Config, environ: Mapping[str, str], services: Registry) -> Store:
-    option, key_file = config.store.directory, config.store.key_file
-    directory = state_directory(Path(option) if option else None, environ)
+async def _opened(config: Config, directory: Path, environ: Mapping[str, str], services: Registry) -> Store:
+    key_file = config.store.key_file
     keys = KeyPlaces.of(directory, Path(key_file).expanduser() if key_file else None, environ)
     return await Store.open(directory, keys, services.restore)
+
+
+def guarded(config: Config, directory: Path, host: str, log: Log) -> Guard | None:
+    """Who is let in at ``host``: with a key, or, for None, everyone. ValueError where others could come without one."""
+    exposed = not is_loopback(host)
+    if config.auth.mode == "none" or (config.auth.mode == "auto" and not exposed):
+        return None
+    guard = Guard(directory, log)
+    if not guard and exposed:
+        raise ValueError(
+            f"[server.listen]: {host} can be reached by others and nothing protects it: make a client key "
+            '(inferd keys create NAME --role admin), listen on 127.0.0.1, or write [auth] mode = "none"'
+        )
+    if not guard:
+        log.warning("nobody can use inferd yet: make a client key (inferd keys create NAME --role admin)")
+    return guard
 
 
 def address_policy(config: Config, host: str) -> AddressPolicy:

@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from inferd import __version__
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     from inferd.chunking import command as chunk
     from inferd.client import chat, embed, endpoints
+    from inferd.operator import health, keys
 
     parser = argparse.ArgumentParser(prog="inferd", description="Elasticsearch's Inference API, without Elasticsearch.")
     parser.add_argument("--version", action="version", version=f"inferd {__version__}")
@@ -47,7 +49,25 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=told)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
+    for name, operated, told in (
+        ("keys", keys, "make, list and revoke the keys of clients"),
+        ("health", health, "say whether a running inferd is ready, for containers and cron"),
+    ):
+        command = commands.add_parser(name, help=told)
+        operated.add_arguments(command)
+        command.set_defaults(run=partial(_operate, operated.run))
     return parser
+
+
+def _operate(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    from inferd.config import BadConfiguration
+    from inferd.store import StoreUnusable
+
+    try:
+        return run(arguments)
+    except (BadConfiguration, StoreUnusable, ValueError, OSError) as problem:
+        print(f"inferd: {problem}", file=sys.stderr)
+        return 1
 
 
 def _serve_arguments(parser: argparse.ArgumentParser) -> None:

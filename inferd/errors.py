@@ -206,8 +206,15 @@ class AccessDenied(Failure):
 
     type = "security_exception"
 
-    def __init__(self, reason: str, status: int, *, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(reason, headers=headers)
+    def __init__(
+        self,
+        reason: str,
+        status: int,
+        *,
+        headers: Mapping[str, str] | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(reason, headers=headers, metadata=metadata)
         self.status = status
 
 

@@ -46,7 +46,7 @@ class Notifier:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-                # A manager that reads nothing lets the queue of its socket run full; the loop would stand still with it.
+                # A manager that reads nothing lets its socket's queue run full; the loop would stand still with it.
                 sender.settimeout(patience)
                 sender.sendto(message.encode(), self._address)
         except OSError:

@@ -41,6 +41,8 @@ class Reloader:
         told = sorted(changed(parts.config, effective))
         parts.config = self._app.tools.config = effective
         parts.limits.reconfigure(burst=effective.limits.burst, queue_capacity=effective.limits.queue_capacity)
+        if parts.guard is not None:
+            parts.guard.refresh()
         self._log.reconfigure(effective.log)
         self._log.info("configuration reloaded", changed=told)
 

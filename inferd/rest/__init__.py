@@ -1,5 +1,7 @@
 """The API at a glance: method, path, handler."""
 
+from functools import partial
+
 from inferd.rest import chat_completion_unified as unified
 from inferd.rest import (
     chunk,
@@ -18,12 +20,15 @@ from inferd.rest import (
 )
 from inferd.rest.routing import Route
 
+# What changes endpoints takes the privilege manage_inference; everything else but the probes takes monitor_inference.
+Manage = partial(Route, privilege="manage")
+
 ROUTES = (
     Route("GET", "/", root.handle),
     Route("HEAD", "/", root.handle),
     Route("GET", "/_health", health.health),
-    Route("GET", "/livez", health.livez),
-    Route("GET", "/readyz", health.readyz),
+    Route("GET", "/livez", health.livez, privilege=None),
+    Route("GET", "/readyz", health.readyz, privilege=None),
     Route("GET", "/_cluster/health", cluster_health.health, ("wait_for_status", "timeout", "master_timeout")),
     Route("GET", "/_health_report", cluster_health.report),
     Route("GET", "/_cat/plugins", plugins.cat, ("h", "help", "s", "v")),
@@ -35,12 +40,12 @@ ROUTES = (
     Route("GET", "/_inference/_all", get.handle),
     Route("GET", "/_inference/{id}", get.handle),
     Route("GET", "/_inference/{task_type}/{id}", get.handle),
-    Route("PUT", "/_inference/{id}", put.handle, ("timeout",), "required"),
-    Route("PUT", "/_inference/{task_type}/{id}", put.handle, ("timeout",), "required"),
-    Route("PUT", "/_inference/{id}/_update", update.handle, ("timeout", "master_timeout"), "required"),
-    Route("PUT", "/_inference/{task_type}/{id}/_update", update.handle, ("timeout", "master_timeout"), "required"),
-    Route("DELETE", "/_inference/{id}", delete.handle, ("dry_run", "force")),
-    Route("DELETE", "/_inference/{task_type}/{id}", delete.handle, ("dry_run", "force")),
+    Manage("PUT", "/_inference/{id}", put.handle, ("timeout",), "required"),
+    Manage("PUT", "/_inference/{task_type}/{id}", put.handle, ("timeout",), "required"),
+    Manage("PUT", "/_inference/{id}/_update", update.handle, ("timeout", "master_timeout"), "required"),
+    Manage("PUT", "/_inference/{task_type}/{id}/_update", update.handle, ("timeout", "master_timeout"), "required"),
+    Manage("DELETE", "/_inference/{id}", delete.handle, ("dry_run", "force")),
+    Manage("DELETE", "/_inference/{task_type}/{id}", delete.handle, ("dry_run", "force")),
     Route("POST", "/_inference/_chunk", chunk.handle, ("timeout",), "required"),
     Route("POST", "/_inference/{id}", inference.handle, ("timeout",), "required"),
     Route("POST", "/_inference/{task_type}/{id}", inference.handle, ("timeout",), "required"),

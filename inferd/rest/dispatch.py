@@ -71,7 +71,8 @@ class Dispatcher:
             return await self._failed(request, StatusFailure("an internal error of inferd; its log has the place", 500))
 
     async def _answered(self, request: Request) -> web.StreamResponse:
-        """In Elasticsearch's order: media types, the path, the body's being there, the query; then the handler."""
+        """In Elasticsearch's order: key, media types, path, the body's being there, query; then the handler."""
+        self._admit(request)
         media_type.check_accept(request.http.headers)
         if request.http.can_read_body:
             media_type.check_content_type(request.http.headers)
@@ -84,6 +85,14 @@ class Dispatcher:
         if filter_path:
             await answer.filter(response, filter_path)
         return await _in_form(request.http, response)
+
+    def _admit(self, request: Request) -> None:
+        guard, route = self._parts.guard, request.route
+        if guard is not None and route.privilege is not None:
+            key = guard.admit(
+                request.http.headers.get("Authorization"), route.privilege, route.api, request.http.raw_path
+            )
+            request.client = key.name
 
     async def _check_body(self, request: Request) -> None:
         if request.route.body == "refused" and request.http.can_read_body and await request.raw():
@@ -129,6 +138,8 @@ class Dispatcher:
                 "method": request.http.method,
                 "route": request.route.path,
                 "endpoint": request.inference_id or None,
+                "task": trace.task_type,
+                "client": request.client,
                 "status": status,
                 "error": failure.type if failure is not None else None,
                 "ms": round(request.elapsed() * 1000, 3),

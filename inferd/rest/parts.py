@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from inferd.aside import Aside
+from inferd.auth import Guard
 from inferd.config import Config
 from inferd.cutting import Cutter
 from inferd.loop_lag import LoopLag
@@ -18,7 +19,7 @@ from inferd.store import Store
 class Parts(msgspec.Struct):
     """The parts of a running daemon. ``config`` is replaced on reload; ``draining`` turns True when it must stop.
 
-    ``connections`` counts those to upstreams (Client.stats).
+    ``connections`` counts those to upstreams (Client.stats); ``guard`` is None where everyone is let in.
     """
 
     config: Config
@@ -31,4 +32,5 @@ class Parts(msgspec.Struct):
     cutter: Cutter
     connections: Callable[[], Mapping[str, int]]
     draining: bool = False
+    guard: Guard | None = None
     loop_lag: LoopLag = msgspec.field(default_factory=LoopLag)

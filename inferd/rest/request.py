@@ -1,6 +1,7 @@
 """One request as a handler sees it: path and query read, body on demand, everything it may use at hand."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from typing import Protocol
@@ -23,6 +24,9 @@ DEFAULT_TIMEOUTS = {TaskType.COMPLETION: 120.0, TaskType.CHAT_COMPLETION: 120.0}
 
 # Longer waits are not kept in timers; a stream outlives its timeout anyway.
 LONGEST_TIMEOUT = 7 * 86_400.0
+
+# Version 00 of W3C Trace Context; ids of nothing but zeros are invalid.
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Begun(Protocol):
@@ -47,6 +51,7 @@ class Request:
         self.parts = parts
         self.trace = Trace()
         self.failure: Failure | None = None
+        self.client: str | None = None
         self.carrier = "body"
         self.stream: Begun | None = None
         self._task = asyncio.current_task()
@@ -117,11 +122,13 @@ class Request:
 
     def call(self, endpoint: Endpoint) -> Call:
         """What the endpoint's service needs to serve this request."""
+        self.trace.task_type = endpoint.task_type
         return Call(
             endpoint=endpoint,
             secrets=self.parts.store.secrets(endpoint.inference_id),
             deadline=self.deadline(endpoint.task_type),
             trace=self.trace,
+            traceparent=trace_context(self.http.headers.get("traceparent")),
         )
 
     def client_left(self) -> bool:
@@ -159,6 +166,13 @@ class Request:
     async def document(self) -> Document:
         """The body as one JSON object; BodyMissing or MalformedContent otherwise."""
         return parse_object(body.required(await self.raw()))
+
+
+def trace_context(traceparent: str | None) -> str | None:
+    """``traceparent`` if it is one (W3C Trace Context 3.2), so that nothing else is handed to an upstream."""
+    if traceparent is None or _TRACEPARENT.fullmatch(traceparent) is None:
+        return None
+    return traceparent
 
 
 def _guess(name: str, known: tuple[str, ...]) -> str:

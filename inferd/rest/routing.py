@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
+from inferd.auth import Privilege
 from inferd.errors import FlatFailure
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Route(msgspec.Struct, frozen=True):
 
     ``parameters`` are its own query parameters; ``body`` says whether it must have one, may or must not;
     ``carrier`` how its failures travel once the handler runs: in a JSON body, as an ``event: error`` with the
-    envelope, or as one in OpenAI's shape.
+    envelope, or as one in OpenAI's shape. ``privilege`` is what a client needs where client keys are asked for,
+    None where it needs none: what is not marked is closed.
     """
 
     method: str
@@ -38,6 +40,12 @@ class Route(msgspec.Struct, frozen=True):
     parameters: tuple[str, ...] = ()
     body: str = "refused"
     carrier: str = "body"
+    privilege: Privilege | None = "monitor"
+
+    @property
+    def api(self) -> str:
+        """The API's name in Elasticsearch's specification, which is that of the handler's module."""
+        return self.handle.__module__.rpartition(".")[2]
 
 
 class Match(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from inferd.errors import Document, RequestTimedOut
-from inferd.schema.endpoint import Endpoint, Secrets
+from inferd.schema.endpoint import Endpoint, Secrets, TaskType
 
 
 class Deadline(msgspec.Struct, frozen=True):
@@ -20,8 +20,12 @@ class Deadline(msgspec.Struct, frozen=True):
 
 
 class Trace(msgspec.Struct):
-    """What befell one request, for its log line and the metrics; times in seconds, None or 0 while unknown."""
+    """What befell one request, for its log line and the metrics; times in seconds, None or 0 while unknown.
 
+    ``task_type`` is that of the endpoint, None as long as none was found.
+    """
+
+    task_type: TaskType | None = None
     queued: float = 0.0
     attempts: int = 0
     upstream_status: int | None = None
@@ -34,7 +38,8 @@ class Trace(msgspec.Struct):
 class Call(msgspec.Struct, frozen=True):
     """What a service needs besides the request: the endpoint as it was when the request began, and its time.
 
-    ``attempts`` bounds the attempts upstream, None leaves it to the service.
+    ``attempts`` bounds the attempts upstream, None leaves it to the service. ``traceparent`` is the client's, valid, to
+    be handed on.
     """
 
     endpoint: Endpoint
@@ -42,6 +47,7 @@ class Call(msgspec.Struct, frozen=True):
     deadline: Deadline
     trace: Trace
     attempts: int | None = None
+    traceparent: str | None = None
 
     @property
     def inference_id(self) -> str:

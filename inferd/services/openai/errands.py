@@ -55,6 +55,7 @@ class Errands:
             deadline=call.deadline,
             trace=call.trace,
             attempts=call.attempts,
+            traceparent=call.traceparent,
             limit=limit,
         )
 
@@ -107,6 +108,8 @@ def task_settings_of(call: Call) -> OpenAITaskSettings:
 def _headers(call: Call, authorization: str) -> tuple[tuple[str, str], ...]:
     headers = dict(_ALWAYS)
     organization_id, custom = settings_of(call).organization_id, task_settings_of(call).headers
+    if call.traceparent is not None:
+        headers["traceparent"] = call.traceparent
     if organization_id is not None:
         headers["OpenAI-Organization"] = organization_id
     if custom:
