@@ -4,10 +4,10 @@ import asyncio
 import secrets as randomness
 from collections.abc import Callable
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 from aiohttp.hdrs import METH_ALL
 
-from inferd.errors import Document, Failure, FlatFailure, StatusFailure, chat_envelope, envelope
+from inferd.errors import Document, Failure, FlatFailure, IllegalArgument, StatusFailure, chat_envelope, envelope
 from inferd.log import Log
 from inferd.rest import answer, media_type
 from inferd.rest.parts import Parts
@@ -35,6 +35,8 @@ class Dispatcher:
 
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
         """The answer, in every case; only a client that left gets none."""
+        if http.version < HttpVersion10:
+            return self._refuse_ancient(http)
         try:
             match = self._router.find(http.method, http.raw_path)
         except FlatFailure as failure:
@@ -119,6 +121,13 @@ class Dispatcher:
         self._sign(http, response)
         method = http.method if http.method in METH_ALL else "other"
         self._log.request({"method": method, "status": response.status, "remote": http.remote})
+        return response
+
+    def _refuse_ancient(self, http: web.BaseRequest) -> web.StreamResponse:
+        # Whatever came in place of HTTP was taken for its version 0.9, which is a word and a line end.
+        self._log.malformed(http.remote, "HTTP/0.9")
+        response = answer.failure(IllegalArgument("the request is not valid HTTP"))
+        response.force_close()
         return response
 
     def _sign(self, http: web.BaseRequest, response: web.StreamResponse) -> None:

@@ -10,7 +10,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from inferd.errors import IllegalArgument
+from inferd.errors import Failure, IllegalArgument, StatusFailure
 from inferd.log import Log
 from inferd.rest import answer
 
@@ -46,8 +46,15 @@ class _Connection(RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """The answer to a message that is no HTTP; nothing of it is repeated anywhere."""
-        self._log.malformed(request.remote, type(exc).__name__)
-        response = answer.failure(IllegalArgument("the request is not valid HTTP"))
+        kind = type(exc).__name__
+        if status == 400:
+            self._log.malformed(request.remote, kind)
+            told: Failure = IllegalArgument("the request is not valid HTTP")
+        else:
+            # The dispatcher itself has failed, which answers everything else.
+            self._log.error("bug", exception=kind, where="dispatch")
+            told = StatusFailure("an internal error of inferd; its log has the place", 500)
+        response = answer.failure(told)
         response.force_close()
         return response
 
