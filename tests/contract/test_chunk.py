@@ -1,24 +1,31 @@
 """``"chunk": true`` and ``_chunk``: passages as a ``semantic_text`` field would embed them (contract §4)."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from tests.contract.expected import bad_request, error, invalid, malformed
+from tests.scripted_upstream import Connection, scripted
 from tests.scripted_upstream import answer as said
-from tests.scripted_upstream import scripted
-from tests.served import Answer, Served
+from tests.served import Answer, Served, served
 
 CHUNK = "/_inference/_chunk"
 TEXT = "The cat sat on the mat. " * 20
 TWENTY = {"strategy": "sentence", "max_chunk_size": 20, "sentence_overlap": 0}
 
 
-def passages(answer: Answer) -> list[list[dict[str, Any]]]:
+def passages_or_errors(answer: Answer) -> list[dict[str, Any]]:
     assert answer.status == 200, answer.body
-    return [entry["chunks"] for entry in answer.json["chunked_inference_service_result"]]
+    entries: list[dict[str, Any]] = answer.json["chunked_inference_service_result"]
+    return entries
+
+
+def passages(answer: Answer) -> list[list[dict[str, Any]]]:
+    return [entry["chunks"] for entry in passages_or_errors(answer)]
 
 
 async def test_chunk_answers_byte_for_byte(inferd: Served) -> None:
@@ -34,7 +41,7 @@ async def test_chunk_answers_byte_for_byte(inferd: Served) -> None:
 @pytest.mark.parametrize("task_type", ["text_embedding", "embedding"])
 async def test_passages_are_embedded_as_they_would_be_alone(inferd: Served, task_type: str) -> None:
     await inferd.put("e", task_type, "text-embedding-3-small", dimensions=8)
-    texts = [TEXT, "", "One."]
+    texts = [TEXT, "One."]
     answer = await inferd.ask(
         "POST", f"/_inference/{task_type}/e", {"input": texts, "chunk": True, "chunking_settings": TWENTY}
     )
@@ -50,12 +57,13 @@ async def test_passages_are_embedded_as_they_would_be_alone(inferd: Served, task
 
 
 async def test_the_endpoints_settings_are_used_and_those_of_the_request_win(inferd: Served) -> None:
-    body = {"service": "openai", "service_settings": {"api_key": "k", "model_id": "m"}, "chunking_settings": TWENTY}
-    assert (await inferd.ask("PUT", "/_inference/text_embedding/e", body)).status == 200
+    settings = {"api_key": "k", "model_id": "m"}
+    endpoint = {"service": "openai", "service_settings": settings, "chunking_settings": TWENTY}
+    assert (await inferd.ask("PUT", "/_inference/text_embedding/e", endpoint)).status == 200
     path = "/_inference/text_embedding/e"
     assert len(passages(await inferd.ask("POST", path, {"input": TEXT, "chunk": True}))[0]) == 7
-    body = {"input": TEXT, "chunk": True, "chunking_settings": {"strategy": "none"}}
-    assert len(passages(await inferd.ask("POST", path, body))[0]) == 1
+    asked = {"input": TEXT, "chunk": True, "chunking_settings": {"strategy": "none"}}
+    assert len(passages(await inferd.ask("POST", path, asked))[0]) == 1
     for off in (False, None):
         assert "text_embedding" in (await inferd.ask("POST", path, {"input": TEXT, "chunk": off})).json
 
@@ -73,14 +81,18 @@ async def test_at_most_512_results_an_input(inferd: Served) -> None:
     assert all(one["text"] == text[one["text_offset"]["start"] : one["text_offset"]["end"]] for one in told)
 
 
-async def test_numbers_come_through_as_they_came(inferd: Served) -> None:
+@pytest.fixture
+async def trusting(tmp_path: Path) -> AsyncIterator[Served]:
+    """An inferd that tries no endpoint out, so that a script begins with the request of the test."""
+    async with served(tmp_path, inference_validate_on_put="off") as inferd:
+        yield inferd
+
+
+async def test_numbers_come_through_as_they_came(trusting: Served) -> None:
     vectors = b'{"data":[{"embedding":[1.50, -2e-7]},{"embedding":[0,1]}]}'
     async with scripted([said(vectors)]) as upstream:
-        await inferd.ask("PUT", "/_inference/text_embedding/e", {
-            "service": "openai",
-            "service_settings": {"api_key": "k", "model_id": "m", "url": f"{upstream.url}/embeddings"},
-        })  # fmt: skip
-        answer = await inferd.ask("POST", "/_inference/text_embedding/e", {"input": ["a", "b"], "chunk": True})
+        await trusting.put("e", "text_embedding", url=upstream.url)
+        answer = await trusting.ask("POST", "/_inference/text_embedding/e", {"input": ["a", "b"], "chunk": True})
     assert answer.body == (
         b'{"chunked_inference_service_result":['
         b'{"chunks":[{"text":"a","text_offset":{"start":0,"end":1},"embedding":[1.50, -2e-7]}]},'
@@ -88,24 +100,23 @@ async def test_numbers_come_through_as_they_came(inferd: Served) -> None:
     )
 
 
-async def test_a_failure_hits_only_its_own_inputs(inferd: Served) -> None:
-    await inferd.put("e", "text_embedding")
+async def test_a_failure_hits_only_its_own_inputs(trusting: Served) -> None:
     vectors = msgspec.json.encode({"data": [{"embedding": [1.0]}] * 2048})
     refusal = b'{"error":{"message":"no more","type":"x"}}'
-    async with scripted([said(vectors)], [said(refusal, "400 Bad Request")]) as upstream:
-        await inferd.ask("DELETE", "/_inference/e")
-        body = {"service": "openai", "service_settings": {"api_key": "k", "model_id": "m", "url": upstream.url}}
-        inferd.parts.config = msgspec.structs.replace(
-            inferd.parts.config, inference=msgspec.structs.replace(inferd.parts.config.inference, validate_on_put="off")
-        )
-        assert (await inferd.ask("PUT", "/_inference/text_embedding/e", body)).status == 200
-        answer = await inferd.ask("POST", "/_inference/text_embedding/e", {"input": ["a"] * 2049, "chunk": True})
-        assert answer.status == 200
-        *told, last = answer.json["chunked_inference_service_result"]
+
+    async def by_size(connection: Connection) -> None:
+        """The requests come in any order: the one with a single text is refused."""
+        texts = msgspec.json.decode(connection.upstream.received[-1].body)["input"]
+        await connection.say(said(vectors) if len(texts) > 1 else said(refusal, "400 Bad Request"))
+
+    async with scripted([by_size]) as upstream:
+        await trusting.put("e", "text_embedding", url=upstream.url)
+        answer = await trusting.ask("POST", "/_inference/text_embedding/e", {"input": ["a"] * 2049, "chunk": True})
+        *told, last = passages_or_errors(answer)
         assert all(list(entry) == ["chunks"] for entry in told) and len(told) == 2048
         assert (list(last), last["status"], last["error"]["type"]) == (["error", "status"], 400, "status_exception")
         assert "no more" in last["error"]["reason"]
-        alone = await inferd.ask("POST", "/_inference/text_embedding/e", {"input": "a", "chunk": True})
+        alone = await trusting.ask("POST", "/_inference/text_embedding/e", {"input": "a", "chunk": True})
         assert (alone.status, alone.json) == (400, last)
 
 
@@ -125,12 +136,17 @@ async def test_a_failure_hits_only_its_own_inputs(inferd: Served) -> None:
         (
             "text_embedding",
             b'{"input":"a","chunk":true,"chunking_settings":{"max_chunk_size":19}}',
-            invalid("[chunking_settings] Invalid value [19.0]. [max_chunk_size] must be greater than or equal to [20.0]"),
+            invalid(
+                "[chunking_settings] Invalid value [19.0]. [max_chunk_size] must be greater than or equal to [20.0]"
+            ),
         ),
         (
             "text_embedding",
             b'{"input":"a","chunk":true,"chunking_settings":[]}',
-            invalid("field [chunking_settings] is not of the expected type. The value [[]] cannot be converted to a [Map]"),
+            invalid(
+                "field [chunking_settings] is not of the expected type. "
+                "The value [[]] cannot be converted to a [Map]"
+            ),
         ),
     ],
 )

@@ -25,7 +25,8 @@ async def test_jobs_are_done_in_one_thread_in_their_order() -> None:
 
 
 async def test_a_job_whose_caller_left_is_not_begun() -> None:
-    aside, hold, begun = Aside(), threading.Event(), []
+    aside, hold = Aside(), threading.Event()
+    begun: list[str] = []
     first = asyncio.create_task(aside.run(hold.wait))
     second = asyncio.create_task(aside.run(begun.append, "second"))
     await asyncio.sleep(0)

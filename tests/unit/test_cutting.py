@@ -10,7 +10,7 @@ import pytest
 
 from inferd import cutting
 from inferd.aside import Aside
-from inferd.chunking import process
+from inferd.chunking import process, worker
 from inferd.chunking.chunk import Chunk
 from inferd.chunking.passages import chunk
 from inferd.chunking.settings import DEFAULT
@@ -113,13 +113,12 @@ class GatedProcess:
         self._over.set()
 
 
-
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
     gate = Gate()
     monkeypatch.setattr(cutting, "Process", gate.make)
-    monkeypatch.setattr(cutting.worker, "is_needed", lambda *_: True)
-    monkeypatch.setattr(cutting.worker, "job", lambda texts, _: texts[0].encode())
+    monkeypatch.setattr(worker, "is_needed", lambda *_: True)
+    monkeypatch.setattr(worker, "job", lambda texts, _: texts[0].encode())
     return gate
 
 

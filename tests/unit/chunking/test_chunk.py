@@ -43,7 +43,7 @@ def test_an_answer_without_embeddings() -> None:
 
 @pytest.mark.parametrize("embedding", [msgspec.UNSET, msgspec.Raw(b"[1.50]")])
 def test_a_long_text_is_the_same_json(embedding: msgspec.Raw | msgspec.UnsetType) -> None:
-    passages = Passages([Passage("\"é😀\n" * 60_000, Span(0, 300_000), embedding), Passage("b", Span(1, 2), embedding)])
+    passages = Passages([Passage("\"é😀\n" * 70_000, Span(0, 350_000), embedding), Passage("b", Span(1, 2), embedding)])
     assert bytes(as_json(passages)) == msgspec.json.encode(passages)
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inferd.chunking.chunk import shown
+from inferd.chunking.chunk import as_json, shown
 from inferd.chunking.command import add_arguments, run
 from inferd.chunking.passages import chunk
+from inferd.chunking.settings import DEFAULT
 from inferd.schema.chunking import RecursiveSettings
 
 TEXT = "Aa b c d e f. Gg h i j k l. Mm n o p q r. Ss t u v w x.\n"
@@ -111,3 +112,23 @@ def test_a_reader_that_stops_reading(file: str, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(sys, "stdout", stdout)
         assert call(file) == 0
         monkeypatch.undo()
+
+
+def test_a_long_text_is_cut_in_the_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, text = tmp_path / "long", "Aa b c. " * 10_000
+    path.write_text(text)
+    assert call(str(path), "--json") == 0
+    assert capsys.readouterr().out == bytes(as_json(shown(chunk(text, DEFAULT)))).decode() + "\n"
+    assert call(str(path), "--strategy", "recursive", "--separators", "(?>[^z]*)z") == 2
+    assert capsys.readouterr().err == (
+        "inferd chunk: Chunk separator regex [(?>[^z]*)z] has exceeded the character read limit\n"
+    )
+
+
+def test_ctrl_c(file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inferd.chunking.command._cut", interrupted)
+    assert call(file) == 130
+    assert capsys.readouterr() == ("", "")

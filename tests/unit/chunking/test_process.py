@@ -21,7 +21,9 @@ def test_a_job_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Process().run(b"ab" * 500_000) == (3, b"ba" * 500_000)
 
 
-def test_what_it_says_about_itself_is_not_shown(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_it_says_about_itself_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     program(monkeypatch, "raise ValueError('the text')")
     assert Process().run(b"") == (1, b"")
     assert capfd.readouterr() == ("", "")

@@ -46,7 +46,11 @@ async def test_texts_are_cut(inferd: Served, given: object, settings: ChunkingSe
     [
         (b"[]", "x_content_parse_exception", "[1:1] [_chunk] Expected START_OBJECT but was: START_ARRAY"),
         (b'{\n "inpt":"a"}', "x_content_parse_exception", "[2:2] [_chunk] unknown field [inpt] did you mean [input]?"),
-        (b'{"input":1}', "x_content_parse_exception", "[1:10] [_chunk] input doesn't support values of type: VALUE_NUMBER"),
+        (
+            b'{"input":1}',
+            "x_content_parse_exception",
+            "[1:10] [_chunk] input doesn't support values of type: VALUE_NUMBER",
+        ),
         (b'{"input":["a",1]}', "x_content_parse_exception", "[1:15] [_chunk] failed to parse field [input]"),
         (
             b'{"input":"a","chunking_settings":1}',

@@ -63,7 +63,9 @@ async def test_a_short_body_is_checked_at_once(aside: Aside) -> None:
 )
 @pytest.mark.parametrize("before", ["", '"more": {"input": [1]}, '])
 @pytest.mark.parametrize("escaped", [False, True])
-async def test_a_long_body_is_read_aside(aside: Aside, given: Any, texts: list[str], before: str, escaped: bool) -> None:
+async def test_a_long_body_is_read_aside(
+    aside: Aside, given: Any, texts: list[str], before: str, escaped: bool
+) -> None:
     text = msgspec.json.encode(given).decode()
     if escaped:
         text = "".join(c if ord(c) < 128 else _escaped(c) for c in text)
@@ -116,6 +118,7 @@ async def test_what_is_wrong_with_a_long_body_is_told_as_of_a_short_one(aside: A
         b'{"input":"a","more":%b}' % LITERAL,
         b'{"input":[%b]}' % (b" " * 300_000),
         b'{"more":["%b"],"input":"%b%b"}' % (b"a" * 1_000, b"a" * 100, b"b" * 300_000),
+        b'{"more":["%b"],"input":"%b%b"}' % (b'","'.join([b"a" * 100] * 9), b"a" * 100, b"b" * 300_000),
     ],
 )
 async def test_what_cannot_be_taken_apart_is_read_whole(aside: Aside, raw: bytes) -> None:
