@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 
@@ -94,7 +94,8 @@ def main() -> int:
 
     # systemd may tell all processes of a service to stop: this one ends when it is done or when it is killed.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(_PROCESS_NICENESS)
+    with suppress(OSError):  # A sandbox may forbid even this.
+        os.nice(_PROCESS_NICENESS)
     task = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Job)
     answer = _Answer()
     try:
