@@ -7,10 +7,6 @@ from typing import Protocol, cast
 from inferd.upstream.client import Broken, Trouble, Unreachable, words
 from inferd.upstream.http1 import Answer, AnswerParser, NotHttp, Origin
 
-# Body that nobody has read yet; beyond it the upstream has to wait. One read of the loop (uvloop: 256 KiB) may
-# come on top.
-MAX_UNREAD = 128 * 1024
-
 _CLOSED = "the connection was closed before an answer came"
 
 
@@ -25,17 +21,26 @@ class Owner(Protocol):
         """Its answer has come whole, and it can carry another request."""
         ...
 
+    def end(self, connection: "Connection") -> None:
+        """It can carry nothing more; the loop has yet to let go of it."""
+        ...
+
     def forget(self, connection: "Connection") -> None:
-        """It is no more. Told once at least."""
+        """It is no more."""
         ...
 
 
 class Connection(asyncio.Protocol):
-    """A connection to ``origin``; the loop calls its protocol half, ``exchange`` is for one caller at a time."""
+    """A connection to ``origin``; the loop calls its protocol half, ``exchange`` is for one caller at a time.
 
-    def __init__(self, origin: Origin, owner: Owner) -> None:
+    Beyond ``max_unread`` bytes of a body that nobody has read yet the upstream has to wait; one read of the loop
+    (uvloop: 256 KiB) may come on top.
+    """
+
+    def __init__(self, origin: Origin, owner: Owner, max_unread: int) -> None:
         self.origin = origin
         self._owner = owner
+        self._max_unread = max_unread
         self._loop = asyncio.get_running_loop()
         self._parser = AnswerParser()
         self.transport: asyncio.Transport
@@ -79,7 +84,8 @@ class Connection(asyncio.Protocol):
         await self._waiter
 
     def abort(self) -> None:
-        """Closes the connection at once."""
+        """Closes the connection at once, whatever is still unsent."""
+        self._owner.end(self)
         self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -101,7 +107,7 @@ class Connection(asyncio.Protocol):
             return
         if answer.complete:
             self._finish(answer)
-        elif answer.size > MAX_UNREAD and not self.paused:
+        elif answer.size > self._max_unread and not self.paused:
             self.paused = True
             self.transport.pause_reading()
         self._wake()

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from itertools import zip_longest
 
 from inferd.upstream.addresses import AddressPolicy, AddressRefused
-from inferd.upstream.client import HostUnknown, Refused, Unreachable, words
-from inferd.upstream.connection import Connection, Owner
+from inferd.upstream.client import HostUnknown, Refused, Unreachable, Untrusted, words
+from inferd.upstream.connection import Connection
 from inferd.upstream.http1 import Origin
 
 # How long the next address waits for the one before it (RFC 8305 section 5). Seconds.
@@ -30,14 +31,17 @@ class Dialer:
         self._tls = _context(ca_file) if ca_file else None
         self.pending = 0
 
-    async def dial(self, origin: Origin, owner: Owner) -> Connection:
-        """A new connection to ``origin``; HostUnknown, Refused or Unreachable say why there is none."""
+    async def dial(self, origin: Origin, make: Callable[[], Connection]) -> Connection:
+        """What ``make`` makes, connected to ``origin``.
+
+        HostUnknown, Refused, Untrusted or Unreachable say why there is no connection.
+        """
         self.pending += 1
         try:
             async with asyncio.timeout(self._timeout) as limit:
-                return await self._first(origin, await self._allowed(origin), owner)
+                return await self._first(origin, await self._allowed(origin), make)
         except ssl.SSLCertVerificationError as problem:
-            raise Refused(f"the upstream's certificate is not trusted: {words(problem)}") from None
+            raise Untrusted(f"the upstream's certificate is not trusted: {words(problem)}") from None
         except OSError as problem:
             told = "no connection within [upstream] connect_timeout" if limit.expired() else words(problem)
             raise Unreachable(told) from None
@@ -62,7 +66,7 @@ class Dialer:
             raise refusal
         return _interleaved(allowed)
 
-    async def _first(self, origin: Origin, addresses: list[str], owner: Owner) -> Connection:
+    async def _first(self, origin: Origin, addresses: list[str], make: Callable[[], Connection]) -> Connection:
         """The first connection that comes about: an address is tried once the one before it failed or is slow.
 
         OSError, of the one that failed last, if none does.
@@ -70,7 +74,7 @@ class Dialer:
         trying: set[asyncio.Task[Connection]] = set()
         try:
             for address in addresses:
-                trying.add(asyncio.create_task(self._connected(origin, address, owner)))
+                trying.add(asyncio.create_task(self._connected(origin, address, make)))
                 patience = self._next_after if address != addresses[-1] else None
                 while trying:
                     done, _ = await asyncio.wait(trying, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
@@ -87,11 +91,11 @@ class Dialer:
                 task.cancel()
                 task.add_done_callback(_discard)
 
-    async def _connected(self, origin: Origin, address: str, owner: Owner) -> Connection:
+    async def _connected(self, origin: Origin, address: str, make: Callable[[], Connection]) -> Connection:
         # By its address and not by a socket of ours: uvloop closes the descriptor of such a socket behind its back if
         # the upstream leaves at once, and the socket would close whatever has that number next.
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(origin, owner),
+            make,
             address,
             origin.port,
             ssl=self._context() if origin.tls else None,

@@ -49,9 +49,9 @@ def rendered(request: Request) -> tuple[Origin, bytes]:
     lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
     # As many line ends as headers: none has one inside.
     if not _HEADER_LINES.fullmatch(lines) or lines.count("\n") != len(request.headers):
-        raise Unsendable("a header is not printable ASCII")
+        raise Unsendable("a header cannot be sent: it is not printable ASCII")
     if not _OUR_HEADERS.isdisjoint([name.lower() for name, _ in request.headers]):
-        raise Unsendable("a header is not the caller's to send")
+        raise Unsendable("a header cannot be sent: it is not the caller's")
     head = f"{start}{lines}Content-Length: {len(request.body)}\r\n\r\n"
     return origin, head.encode("ascii") + request.body
 
@@ -62,7 +62,7 @@ def _target(url: str) -> tuple[Origin, str]:
     try:
         host, port = host_and_port(url)
     except BadUrl as problem:
-        raise Unsendable(f"the URL cannot be called: {problem}") from None
+        raise Unsendable(f"the URL is not allowed: {problem}") from None
     parts = urlsplit(url)
     tls = parts.scheme == "https"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

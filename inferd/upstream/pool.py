@@ -25,6 +25,7 @@ class Pool:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._in_use: set[Connection] = set()
+        self._ending: set[Connection] = set()
         # With the time since when they are idle, the longest first.
         self._idle: dict[Origin, dict[Connection, float]] = {}
         self._sweep: asyncio.TimerHandle | None = None
@@ -61,6 +62,7 @@ class Pool:
             self._in_use.add(connection)
             if connection.usable:
                 return connection
+            self.end(connection)
         return None
 
     def adopt(self, connection: Connection) -> None:
@@ -78,11 +80,19 @@ class Pool:
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._idle_time, self.drop_old)
 
+    def end(self, connection: Connection) -> None:
+        """See Owner."""
+        idle = self._idle.get(connection.origin, {})
+        if connection in self._in_use or connection in idle:
+            self._in_use.discard(connection)
+            idle.pop(connection, None)
+            self._ending.add(connection)
+
     def forget(self, connection: Connection) -> None:
         """See Owner."""
-        self._in_use.discard(connection)
-        self._idle.get(connection.origin, {}).pop(connection, None)
-        if self._emptied is not None and not self._in_use and not self.available:
+        self.end(connection)
+        self._ending.discard(connection)
+        if self._emptied is not None and not self._ending:
             self._emptied.set()
 
     async def close(self) -> None:
@@ -90,10 +100,9 @@ class Pool:
         self._emptied = asyncio.Event()
         if self._sweep is not None:
             self._sweep.cancel()
-        connections = [*self._in_use, *(each for idle in self._idle.values() for each in idle)]
-        for connection in connections:
+        for connection in [*self._in_use, *(each for idle in self._idle.values() for each in idle)]:
             connection.abort()
-        if connections:
+        if self._ending:
             await self._emptied.wait()
 
     def drop_old(self) -> None:

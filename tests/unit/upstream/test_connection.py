@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from inferd.upstream.client import Broken, Unreachable
-from inferd.upstream.connection import MAX_UNREAD, Connection, ConnectionResponse
+from inferd.upstream.connection import Connection, ConnectionResponse
 from inferd.upstream.http1 import Origin
 
 ORIGIN = Origin(False, "127.0.0.1", 80)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 WHOLE = OK + b"Content-Length: 2\r\n\r\nok"
+
+MAX_UNREAD = 64 * 1024
 
 # More than the buffers of two sockets hold.
 MUCH = 32 * 1024 * 1024
@@ -35,6 +37,9 @@ class Wire:
 
     def free(self, connection: Connection) -> None:
         self._note("free")
+
+    def end(self, connection: Connection) -> None:
+        self._note("end")
 
     def forget(self, connection: Connection) -> None:
         self._note("forget")
@@ -94,7 +99,9 @@ async def wire() -> AsyncIterator[Wire]:
     near.setblocking(False)
     peer.setblocking(False)
     wire = Wire(peer)
-    _, wire.connection = await asyncio.get_running_loop().create_connection(lambda: Connection(ORIGIN, wire), sock=near)
+    _, wire.connection = await asyncio.get_running_loop().create_connection(
+        lambda: Connection(ORIGIN, wire, MAX_UNREAD), sock=near
+    )
     yield wire
     wire.connection.abort()
     await wire.until("forget")

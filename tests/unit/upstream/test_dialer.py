@@ -3,14 +3,14 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inferd.upstream.addresses import AddressPolicy
-from inferd.upstream.client import HostUnknown, Refused, Unreachable
+from inferd.upstream.client import HostUnknown, Refused, Unreachable, Untrusted
 from inferd.upstream.connection import Connection
 from inferd.upstream.dialer import Dialer
 from inferd.upstream.http1 import Origin
@@ -46,6 +46,11 @@ def trusted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def dialer(*, private: bool = True, allow: tuple[str, ...] = (), timeout: float = LONG, **more: Any) -> Dialer:
     return Dialer(AddressPolicy(private=private, allow=allow), timeout=timeout, **more)
+
+
+def to(origin: Origin, pool: Pool) -> tuple[Origin, Callable[[], Connection]]:
+    """What ``dial`` is to be called with."""
+    return origin, lambda: Connection(origin, pool, 65536)
 
 
 def unverified(cafile: str | None) -> ssl.SSLContext:
@@ -84,14 +89,14 @@ async def body(connection: Connection) -> bytes:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_a_connection_is_made_and_belongs_to_its_owner(pool: Pool, address: str) -> None:
     async with serving(answer, address=address) as origin:
-        connection = await dialer().dial(origin, pool)
+        connection = await dialer().dial(*to(origin, pool))
         assert (connection.origin, pool.leased) == (origin, 1)
         assert await body(connection) == b"ok"
 
 
 async def test_small_writes_leave_at_once(pool: Pool) -> None:
     async with serving(answer) as origin:
-        connection = await dialer().dial(origin, pool)
+        connection = await dialer().dial(*to(origin, pool))
         line = connection.transport.get_extra_info("socket")
         assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
@@ -100,7 +105,7 @@ async def test_an_address_that_is_not_allowed_is_never_connected_to(pool: Pool) 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         with pytest.raises(Refused, match="not allowed by"):
-            await dialer(private=False).dial(Origin(False, "127.0.0.1", listening.getsockname()[1]), pool)
+            await dialer(private=False).dial(*to(Origin(False, "127.0.0.1", listening.getsockname()[1]), pool))
         with pytest.raises(BlockingIOError):
             listening.accept()
 
@@ -109,22 +114,23 @@ async def test_of_several_addresses_only_the_allowed_are_tried(pool: Pool, monke
     async with serving(answer) as origin:
         resolve(monkeypatch, ["169.254.169.254", "127.0.0.1", "10.1.2.3"])
         named = origin._replace(host="provider.test")
-        assert await body(await dialer(private=False, allow=(f"127.0.0.1:{origin.port}",)).dial(named, pool)) == b"ok"
+        choosy = dialer(private=False, allow=(f"127.0.0.1:{origin.port}",))
+        assert await body(await choosy.dial(*to(named, pool))) == b"ok"
         resolve(monkeypatch, ["169.254.169.254", "fe80::1"])
         with pytest.raises(Refused):
-            await dialer().dial(named, pool)
+            await dialer().dial(*to(named, pool))
 
 
 @pytest.mark.parametrize("problem", [socket.gaierror(-2, "Name or service not known"), UnicodeError("label too long")])
 async def test_a_name_that_does_not_resolve(pool: Pool, problem: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve(monkeypatch, problem)
     with pytest.raises(HostUnknown):
-        await dialer().dial(Origin(False, "nothing.test", 80), pool)
+        await dialer().dial(*to(Origin(False, "nothing.test", 80), pool))
 
 
 async def test_a_name_that_cannot_be_one(pool: Pool) -> None:
     with pytest.raises(HostUnknown):
-        await dialer().dial(Origin(False, "a" * 70 + ".test", 80), pool)
+        await dialer().dial(*to(Origin(False, "a" * 70 + ".test", 80), pool))
 
 
 async def test_an_address_that_fails_is_followed_by_the_next_at_once(
@@ -132,7 +138,7 @@ async def test_an_address_that_fails_is_followed_by_the_next_at_once(
 ) -> None:
     async with serving(answer) as origin:
         resolve(monkeypatch, ["127.0.0.2", "127.0.0.3", "127.0.0.1"])
-        assert await body(await dialer(next_after=LONG).dial(origin._replace(host="provider.test"), pool)) == b"ok"
+        assert await body(await dialer(next_after=LONG).dial(*to(origin._replace(host="provider.test"), pool))) == b"ok"
 
 
 async def test_an_address_that_is_slow_is_overtaken_by_the_next(
@@ -145,7 +151,7 @@ async def test_an_address_that_is_slow_is_overtaken_by_the_next(
         resolve(monkeypatch, ["127.0.0.2", "127.0.0.1"])
         # The certificate is for the address alone: a name would not do.
         monkeypatch.setattr("inferd.upstream.dialer.ssl.create_default_context", unverified)
-        connection = await dialer(next_after=0.01).dial(origin._replace(host="provider.test"), pool)
+        connection = await dialer(next_after=0.01).dial(*to(origin._replace(host="provider.test"), pool))
         assert await body(connection) == b"ok"
 
 
@@ -159,7 +165,7 @@ async def test_the_families_take_turns(pool: Pool, monkeypatch: pytest.MonkeyPat
     resolve(monkeypatch, ["::1", "fc00::1", "fc00::2", "127.0.0.1", "::1"])
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
     with pytest.raises(Unreachable, match="Network is unreachable"):
-        await dialer().dial(Origin(False, "provider.test", 80), pool)
+        await dialer().dial(*to(Origin(False, "provider.test", 80), pool))
     assert tried == ["::1", "127.0.0.1", "fc00::1", "fc00::2"]
 
 
@@ -167,7 +173,7 @@ async def test_the_families_take_turns(pool: Pool, monkeypatch: pytest.MonkeyPat
 async def test_nobody_there(pool: Pool, addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     resolve(monkeypatch, addresses)
     with pytest.raises(Unreachable, match="^Connection refused$") as trouble:
-        await dialer().dial(Origin(False, "provider.test", closed_port()), pool)
+        await dialer().dial(*to(Origin(False, "provider.test", closed_port()), pool))
     assert trouble.value.again and pool.leased == 0
 
 
@@ -185,7 +191,7 @@ async def test_two_that_come_about_at_once_leave_one(pool: Pool, monkeypatch: py
     async with serving(answer) as origin, serving(answer, address="127.0.0.2", port=origin.port):
         resolve(monkeypatch, ["127.0.0.1", "127.0.0.2"])
         monkeypatch.setattr(loop, "create_connection", create_connection)
-        connection = await dialer(next_after=0.01).dial(origin._replace(host="provider.test"), pool)
+        connection = await dialer(next_after=0.01).dial(*to(origin._replace(host="provider.test"), pool))
         while pool.leased > 1:
             await asyncio.sleep(0)
         assert await body(connection) == b"ok"
@@ -193,15 +199,15 @@ async def test_two_that_come_about_at_once_leave_one(pool: Pool, monkeypatch: py
 
 async def test_tls_is_spoken_and_verified(pool: Pool, trusted: Path) -> None:
     async with serving(answer, certificate.server_context(trusted)) as origin:
-        connection = await dialer(ca_file=str(trusted)).dial(origin, pool)
+        connection = await dialer(ca_file=str(trusted)).dial(*to(origin, pool))
         assert await body(connection) == b"ok"
         assert connection.transport.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
 
 
 async def test_a_certificate_nobody_vouches_for_is_refused(pool: Pool, trusted: Path) -> None:
     async with serving(answer, certificate.server_context(trusted)) as origin:
-        with pytest.raises(Refused, match="the upstream's certificate is not trusted: self-signed certificate"):
-            await dialer().dial(origin, pool)
+        with pytest.raises(Untrusted, match="the upstream's certificate is not trusted: self-signed certificate"):
+            await dialer().dial(*to(origin, pool))
     assert pool.leased == 0
 
 
@@ -210,8 +216,8 @@ async def test_a_certificate_of_another_host_is_refused(
 ) -> None:
     async with serving(answer, certificate.server_context(trusted)) as origin:
         resolve(monkeypatch, ["127.0.0.1"])
-        with pytest.raises(Refused, match="Hostname mismatch, certificate is not valid for 'provider.test'"):
-            await dialer(ca_file=str(trusted)).dial(origin._replace(host="provider.test."), pool)
+        with pytest.raises(Untrusted, match="Hostname mismatch, certificate is not valid for 'provider.test'"):
+            await dialer(ca_file=str(trusted)).dial(*to(origin._replace(host="provider.test."), pool))
 
 
 async def test_an_upstream_that_speaks_no_tls_is_unreachable(pool: Pool) -> None:
@@ -221,7 +227,7 @@ async def test_an_upstream_that_speaks_no_tls_is_unreachable(pool: Pool) -> None
 
     async with serving(talk) as origin:
         with pytest.raises(Unreachable, match="TLS failed: WRONG_VERSION_NUMBER"):
-            await dialer().dial(origin._replace(tls=True), pool)
+            await dialer().dial(*to(origin._replace(tls=True), pool))
 
 
 async def test_an_upstream_that_leaves_during_the_handshake_is_unreachable(pool: Pool) -> None:
@@ -231,13 +237,13 @@ async def test_an_upstream_that_leaves_during_the_handshake_is_unreachable(pool:
 
     async with serving(leave) as origin:
         with pytest.raises(Unreachable):
-            await dialer().dial(origin._replace(tls=True), pool)
+            await dialer().dial(*to(origin._replace(tls=True), pool))
 
 
 async def test_an_upstream_that_never_shakes_hands_is_given_up(pool: Pool) -> None:
     async with serving(hold) as origin:
         with pytest.raises(Unreachable, match=r"no connection within \[upstream\] connect_timeout"):
-            await dialer(timeout=0.05).dial(origin._replace(tls=True), pool)
+            await dialer(timeout=0.05).dial(*to(origin._replace(tls=True), pool))
 
 
 async def test_whoever_gives_up_leaves_no_connection(pool: Pool) -> None:
@@ -251,7 +257,7 @@ async def test_whoever_gives_up_leaves_no_connection(pool: Pool) -> None:
     begun = asyncio.Event()
     async with serving(wait) as origin:
         dialing = dialer()
-        task = asyncio.create_task(dialing.dial(origin._replace(tls=True), pool))
+        task = asyncio.create_task(dialing.dial(*to(origin._replace(tls=True), pool)))
         await begun.wait()
         assert dialing.pending == 1
         task.cancel()
