@@ -77,8 +77,9 @@ def _check_accept(accept: str | None) -> None:
 def _check(content_type: str, accept: str | None) -> None:
     asked, given = _accepted(accept), _parsed("Content-Type", content_type)
     _check_version("Content-Type", content_type, given.version)
-    # A list in Accept says nothing about versions; every client that sends one means the version of its body.
-    if accept is None or "," not in accept:
+    # A list in Accept says nothing about versions, nor does a type that has none: Elastic's Python client adds its
+    # version to the body's type alone where its user asks for text/event-stream.
+    if (accept is None or "," not in accept) and (asked is None or asked.name in (JSON, VENDOR_JSON)):
         _check_same_version(asked, accept if asked is not None else None, given, content_type)
     if given.name not in (JSON, VENDOR_JSON) or given.charset not in (None, "utf-8"):
         raise FlatFailure(f"Content-Type header [{content_type}] is not supported", 406)

@@ -66,6 +66,7 @@ NINE, EIGHT = f"{VENDOR}; compatible-with=9", f"{VENDOR};compatible-with=8"
     ("accept", "content_type", "code", "expected"),
     [
         (NINE, NINE, 404, None),
+        ("text/event-stream", NINE, 404, None),
         (f"{NINE},text/plain", NINE, 404, None),
         ("application/json", "application/json; charset=UTF-8", 404, None),
         (
