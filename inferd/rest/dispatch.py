@@ -53,6 +53,7 @@ class Dispatcher:
             raise asyncio.CancelledError from None
         finally:
             self._parts.open.remove(request)
+            self._count(request, status)
             self._log_request(request, status)
 
     async def _handled(self, request: Request) -> web.StreamResponse:
@@ -138,6 +139,12 @@ class Dispatcher:
             response.headers["X-Opaque-Id"] = opaque
         if self._parts.draining:
             response.force_close()
+
+    def _count(self, request: Request, status: int) -> None:
+        route, trace = request.route, request.trace
+        self._parts.metrics.request(
+            route.method, route.path, status, request.elapsed(), request.inference_id, trace
+        )
 
     def _log_request(self, request: Request, status: int) -> None:
         trace, failure = request.trace, request.failure

@@ -9,6 +9,7 @@ from inferd.auth import Guard
 from inferd.config import Config
 from inferd.cutting import Cutter
 from inferd.loop_lag import LoopLag
+from inferd.metrics import Metrics
 from inferd.ratelimit import RateLimits
 from inferd.registry import Registry
 from inferd.rest.open_requests import OpenRequests
@@ -33,4 +34,5 @@ class Parts(msgspec.Struct):
     connections: Callable[[], Mapping[str, int]]
     draining: bool = False
     guard: Guard | None = None
+    metrics: Metrics = msgspec.field(default_factory=Metrics)
     loop_lag: LoopLag = msgspec.field(default_factory=LoopLag)

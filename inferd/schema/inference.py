@@ -28,6 +28,7 @@ class Trace(msgspec.Struct):
     task_type: TaskType | None = None
     queued: float = 0.0
     attempts: int = 0
+    retries: int = 0
     upstream_status: int | None = None
     upstream_time: float = 0.0
     first_chunk: float | None = None

@@ -82,6 +82,7 @@ class Sender:
             if last or asyncio.get_running_loop().time() + pause >= errand.call.deadline.at:
                 raise self._ill(errand, refusal.failure)
             await asyncio.sleep(pause)
+            errand.call.trace.retries += 1
 
     async def _attempt(self, errand: Errand) -> Response | Refusal:
         await self._place(errand)

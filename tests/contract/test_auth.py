@@ -125,7 +125,7 @@ async def test_probes_need_no_key(guarded: Served, path: str) -> None:
     ("method", "path"), sorted({(route.method, route.path) for route in ROUTES if route.privilege is not None})
 )
 async def test_every_other_route_is_closed(guarded: Served, method: str, path: str) -> None:
-    body = {} if method in ("PUT", "POST") else None
+    body: dict[str, object] | None = {} if method in ("PUT", "POST") else None
     answer = await guarded.ask(method, path.replace("{id}", "x").replace("{task_type}", "completion"), body)
     assert answer.status == 401
 

@@ -1,0 +1,50 @@
+"""``GET /metrics``: the counters in Prometheus's text format, made beside the loop."""
+
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from inferd import __version__
+from inferd.metrics import CONTENT_TYPE, Snapshot
+from inferd.rest import answer
+from inferd.rest.parts import Parts
+from inferd.rest.request import Request
+
+
+async def handle(request: Request) -> web.Response:
+    """All metrics; the loop is held for the moment of the snapshot only."""
+    parts = request.parts
+    parts.metrics.keep_only([endpoint.inference_id for endpoint in parts.store.all()])
+    text = parts.metrics.text(_snapshot(parts))
+    pieces = []
+    while piece := await parts.aside.run(_next, text):
+        pieces.append(piece)
+    headers = {**answer.PRODUCT, "Content-Type": CONTENT_TYPE}
+    return web.Response(body=b"".join(pieces), headers=headers)
+
+
+def _next(text: Iterator[bytes]) -> bytes:
+    # A StopIteration cannot pass through a future.
+    return next(text, b"")
+
+
+def _snapshot(parts: Parts) -> Snapshot:
+    connections = {f"upstream_connections_{name}": float(count) for name, count in parts.connections().items()}
+    upstreams = []
+    for endpoint in parts.store.all():
+        standing = parts.standings.get(endpoint.inference_id)
+        if standing is not None:
+            upstreams.append((endpoint.inference_id, standing.state == "ok"))
+    return Snapshot(
+        version=__version__,
+        numbers={
+            "open_requests": len(parts.open),
+            "open_streams": parts.open.streams,
+            "endpoints": len(parts.store),
+            "loop_lag_seconds": parts.loop_lag.worst,
+            "draining": parts.draining,
+            **connections,
+        },
+        queues=[(limit.inference_id, limit.waiting) for limit in parts.limits],
+        upstreams=upstreams,
+    )
