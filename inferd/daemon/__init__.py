@@ -84,7 +84,7 @@ async def _live(launch: Launch, config: Config, environ: MutableMapping[str, str
             config = read()
         listening = await listen(config, environ)
         stack.callback(listening.close)
-        certificate = Certificate(config.tls, environ) if config.tls.cert else None
+        certificate = Certificate.of(config.tls, environ)
         app = await stack.enter_async_context(assembled(config, environ, log, listening.host))
         runner = web.ServerRunner(app.server, shutdown_timeout=CLEANUP_TIME)
         await runner.setup()

@@ -48,6 +48,6 @@ class Reloader:
 
     def _effective(self, old: Config, new: Config) -> Config:
         kept = {section: getattr(old, section) for section in Config.__struct_fields__ if section not in RELOADABLE}
-        if self._certificate is None or not new.tls.cert:
+        if self._certificate is None or not (new.tls.cert and new.tls.key):
             kept["tls"] = old.tls
         return msgspec.structs.replace(new, **kept)

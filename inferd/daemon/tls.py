@@ -24,6 +24,17 @@ class Certificate:
         # to choose the context at each handshake replaces both at once.
         self.context.sni_callback = self._choose
 
+    @classmethod
+    def of(cls, config: Tls, environ: Mapping[str, str]) -> "Certificate | None":
+        """The certificate, None where there is to be no TLS; CertificateUnusable."""
+        if not config.cert and not config.key:
+            return None
+        if not config.key:
+            raise CertificateUnusable("[tls.key]: a certificate needs its key")
+        if not config.cert:
+            raise CertificateUnusable("[tls.cert]: a key needs its certificate")
+        return cls(config, environ)
+
     def reload(self, config: Tls) -> None:
         """Shows new clients what the files hold now; CertificateUnusable changes nothing."""
         self._current = self._loaded(config)
