@@ -52,6 +52,11 @@ def test_null_counts_as_absent() -> None:
             "field [a] is not of the expected type. The value [true] cannot be converted to a [String]",
         ),
         (
+            lambda f: f.string("my_password"),
+            {"my_password": 1234},
+            "field [my_password] is not of the expected type. The value [***] cannot be converted to a [String]",
+        ),
+        (
             lambda f: f.positive_integer("a"),
             {"a": 2**31},
             "field [a] is not of the expected type. The value [2147483648] cannot be converted to a [Integer]",

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from inferd import sse
 from inferd.errors import Failure, UpstreamRefusal, chat_envelope
-from inferd.schema.endpoint import Secrets, TaskType
-from inferd.schema.inference import Call
+from inferd.schema.endpoint import TaskType
 from inferd.services import Tools
 from inferd.services.openai import events as module
 from inferd.services.openai.events import EventReader
@@ -185,21 +184,45 @@ async def test_a_secret_in_an_error_is_masked(tools: Tools) -> None:
     assert outcome.failure is not None and outcome.failure.reason.endswith("[wrong ***]")
 
 
+class Pieces:
+    """As much of a Stream as a reader uses: gives ``pieces``, then fails with ``end`` or ends."""
+
+    def __init__(self, pieces: list[bytes], end: Failure | None = None) -> None:
+        self.reads = 0
+        self.sounds: list[int] = []
+        self._pieces = pieces
+        self._end = end
+
+    async def read(self) -> bytes:
+        self.reads += 1
+        if self._pieces:
+            return self._pieces.pop(0)
+        if self._end is not None:
+            raise self._end
+        return b""
+
+    def heard(self) -> None:
+        self.sounds.append(self.reads)
+
+
+def reader_of(pieces: Pieces) -> Numbers:
+    stream: Stream = pieces  # type: ignore[assignment]  # it has the two methods a reader uses
+    return Numbers(call(TaskType.COMPLETION), stream)
+
+
 async def test_a_failure_stays_the_end() -> None:
-    """Whoever asks again after the failure is told the same, and nothing more is read."""
-
-    class Silent:
-        async def read(self) -> bytes:
-            raise Failure("gone")
-
-        def heard(self) -> None: ...
-
-    made: Call = call(TaskType.COMPLETION, secrets=Secrets({}))
-    stream: Stream = Silent()  # type: ignore[assignment]  # the two methods a reader uses
-    numbers = Numbers(made, stream)
+    pieces = Pieces([], Failure("gone"))
+    numbers = reader_of(pieces)
     for _ in range(2):
         with pytest.raises(Failure, match="gone"):
             await anext(numbers)
+    assert pieces.reads == 1
+
+
+async def test_only_events_end_a_silence() -> None:
+    pieces = Pieces([events(b"[]"), b": ping\n\n", b"data: [1]", b"\n\n" + events(b"[2]"), events(b"[DONE]")])
+    assert [batch async for batch in reader_of(pieces)] == [[1, 2]]
+    assert sorted(set(pieces.sounds)) == [1, 4, 5]
 
 
 def test_a_reader_must_say_what_an_event_holds() -> None:
@@ -213,13 +236,5 @@ async def test_however_the_bytes_are_cut_the_same_items_come(numbers: list[list[
     cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1))))
     pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
-    class Pieces:
-        async def read(self) -> bytes:
-            return pieces.pop(0) if pieces else b""
-
-        def heard(self) -> None: ...
-
-    stream: Stream = Pieces()  # type: ignore[assignment]  # the two methods a reader uses
-    reader = Numbers(call(TaskType.COMPLETION), stream)
-    got = [item async for batch in reader for item in batch]
+    got = [item async for batch in reader_of(Pieces(pieces)) for item in batch]
     assert got == [number for line in numbers for number in line if number]

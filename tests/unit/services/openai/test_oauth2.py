@@ -1,6 +1,7 @@
 """One token for all who wait: fetched once, kept while it is good, never after its settings have changed."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,6 +122,8 @@ async def test_a_fetch_that_all_have_left_serves_who_comes_next() -> None:
 
 
 async def test_a_fetch_that_fails_unheard_is_no_ones_trouble() -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     slow = asyncio.Event()
     bench = Bench([Reply(slow, b"no", status=401), reply("two")])
     first = asyncio.create_task(bench.tokens.token(call()))
@@ -131,6 +134,9 @@ async def test_a_fetch_that_fails_unheard_is_no_ones_trouble() -> None:
     while asyncio.all_tasks() != {asyncio.current_task()}:
         await asyncio.sleep(0)
     assert await bench.tokens.token(call()) == "two"
+    del first  # Its traceback holds the fetch.
+    gc.collect()
+    assert complaints == []
 
 
 def test_each_waits_no_longer_than_its_own_deadline() -> None:
@@ -231,6 +237,14 @@ async def test_no_more_than_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) ->
     assert await bench.tokens.token(call(client_id="c1")) == "1"
     assert await bench.tokens.token(call(client_id="c2")) == "2"
     assert await bench.tokens.token(call(client_id="c0")) == "3"
+
+
+async def test_a_renewed_one_counts_as_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oauth2, "MAX_TOKENS", 2)
+    bench = Bench([reply("0", 0), reply("1"), reply("2"), reply("3")])
+    for name in ("a", "b", "a", "c"):
+        await bench.tokens.token(call(client_id=name))
+    assert await bench.tokens.token(call(client_id="a")) == "2"
 
 
 def test_a_loop_that_ends_takes_its_fetches_with_it() -> None:

@@ -46,7 +46,7 @@ class Bench:
 
     async def ask(self, *scopes: str, secret: str = "s3cret &:") -> Any:
         """One completion; the scopes decide what the token endpoint does."""
-        oauth2 = {"client_id": "me too", "scopes": scopes, "token_url": self._token_url}
+        oauth2: dict[str, Any] = {"client_id": "me too", "scopes": scopes, "token_url": self._token_url}
         made = call(TaskType.COMPLETION, secrets=Secrets({"client_secret": secret}), **oauth2)
         return await self.service.infer(made, InferenceRequest(input=["hi"]))
 
