@@ -103,7 +103,8 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed(data)
         except NotHttp as problem:
-            self._end(answer, Broken(f"the answer is not valid HTTP: {problem}"))
+            what = "broke off" if answer.status else "is not valid HTTP"
+            self._end(answer, Broken(f"the answer {what}: {problem}"))
             return
         if answer.complete:
             self._finish(answer)

@@ -6,6 +6,15 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
+from tests.unit.upstream import sending
+
+
+@pytest.fixture(params=sending.KINDS)
+def client_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The client that the test's ``client`` is, as ``[upstream] client`` names it."""
+    monkeypatch.setattr(sending, "kind", [request.param])
+    return str(request.param)
+
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item

@@ -4,21 +4,30 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from inferd.upstream.addresses import AddressPolicy
 from inferd.upstream.aiohttp_client import AiohttpClient
 from inferd.upstream.client import Client, Request, Response
+from inferd.upstream.own_client import OwnClient
 from tests.scripted_upstream import Upstream, answer
 
 LONG = 20.0  # longer than anything takes
 OK = answer(b"ok")
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+KINDS: dict[str, type[AiohttpClient] | type[OwnClient]] = {"aiohttp": AiohttpClient, "inferd": OwnClient}
+
+# Marks a test whose ``client`` is to be of either kind in turn; else it is the reference.
+either = pytest.mark.usefixtures("client_kind")
+kind = ["aiohttp"]
+
 
 @asynccontextmanager
 async def client(
     policy: AddressPolicy | None = None, *, connect_timeout: float = LONG, ca_file: str = "", stream_buffer: int = 4096
-) -> AsyncIterator[AiohttpClient]:
-    made = AiohttpClient(
+) -> AsyncIterator[AiohttpClient | OwnClient]:
+    made = KINDS[kind[0]](
         policy or AddressPolicy(private=True),
         connect_timeout=connect_timeout,
         ca_file=ca_file,

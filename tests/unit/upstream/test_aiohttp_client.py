@@ -17,7 +17,7 @@ from inferd.upstream.client import Broken, HostUnknown, Refused, Trouble, Unreac
 from tests import scripted_upstream as script
 from tests.scripted_upstream import answer, chunk, scripted
 from tests.unit.upstream import certificate
-from tests.unit.upstream.sending import HEAD, OK, asked, client, left, request, until, whole
+from tests.unit.upstream.sending import HEAD, OK, asked, client, either, left, request, until, whole
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *answers: Sequence[str]) -> None:
@@ -33,6 +33,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: Sequence[str]) -> None:
     monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
 
 
+@either
 async def test_a_request_goes_out_as_it_was_given() -> None:
     async with scripted([OK]) as upstream, client() as sender:
         url = f"http://{upstream.address}/a/../b%7e%2f;p?x=%7E&y=a+b&z={{}}|"
@@ -53,6 +54,7 @@ async def test_a_request_goes_out_as_it_was_given() -> None:
     assert received.body == b"\0\xff"
 
 
+@either
 async def test_connections_are_used_again_and_counted() -> None:
     async with scripted([OK]) as upstream, client() as sender:
         for _ in range(3):
@@ -62,6 +64,7 @@ async def test_connections_are_used_again_and_counted() -> None:
         assert upstream.connections == 1
 
 
+@either
 @pytest.mark.parametrize("status", ["301 M", "302 F", "303 S", "307 T", "308 P"])
 async def test_redirects_are_answers_and_nobody_follows_them(status: str) -> None:
     async with scripted([OK]) as canary, client() as sender:
@@ -72,12 +75,14 @@ async def test_redirects_are_answers_and_nobody_follows_them(status: str) -> Non
     assert canary.connections == 0
 
 
+@either
 async def test_an_encoded_body_comes_as_it_was_sent() -> None:
     async with scripted([answer(b"\x1f\x8b no gzip", headers=b"Content-Encoding: gzip\r\n")]) as upstream:
         async with client() as sender:
             assert await asked(sender, upstream.url) == b"\x1f\x8b no gzip"
 
 
+@either
 async def test_cookies_are_not_kept() -> None:
     async with scripted([answer(b"ok", headers=b"Set-Cookie: a=b\r\n")]) as upstream, client() as sender:
         await asked(sender, upstream.url)
@@ -85,6 +90,7 @@ async def test_cookies_are_not_kept() -> None:
     assert b"cookie" not in upstream.received[1].head.lower()
 
 
+@either
 @pytest.mark.parametrize("deed", [script.close, script.reset])
 async def test_of_many_stale_connections_one_is_tried_and_then_a_new_one(deed: script.Deed) -> None:
     async with scripted([OK], [OK], [OK], [deed], [OK]) as upstream, client() as sender:
@@ -111,6 +117,7 @@ async def test_what_came_before_a_failure_is_handed_over_however_late_it_is_read
         response.close()
 
 
+@either
 async def test_a_port_where_nobody_listens_is_told_in_the_system_s_words() -> None:
     with script.refusing() as url:
         async with client() as sender:
@@ -119,6 +126,7 @@ async def test_a_port_where_nobody_listens_is_told_in_the_system_s_words() -> No
     assert trouble.value.again
 
 
+@either
 async def test_connecting_has_an_end() -> None:
     async with scripted([script.stall]) as upstream, client(connect_timeout=0.05) as sender:
         with pytest.raises(Unreachable, match="connect_timeout"):
@@ -126,6 +134,7 @@ async def test_connecting_has_an_end() -> None:
         await left(upstream)
 
 
+@either
 async def test_over_tls_all_is_the_same(tmp_path: Path) -> None:
     file = certificate.write(tmp_path)
     tls = certificate.server_context(file)
@@ -136,6 +145,7 @@ async def test_over_tls_all_is_the_same(tmp_path: Path) -> None:
         assert upstream.connections == 1
 
 
+@either
 async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path: Path) -> None:
     tls = certificate.server_context(certificate.write(tmp_path))
     async with scripted([OK], tls=tls) as upstream, client() as sender:
@@ -144,6 +154,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path: Pa
     assert upstream.received == []
 
 
+@either
 async def test_a_plain_answer_to_tls_is_told() -> None:
     async with scripted([OK]) as upstream, client() as sender:
         reader_says_rubbish = asyncio.create_task(sender.send(request(f"https://{upstream.address}/")))
@@ -153,6 +164,7 @@ async def test_a_plain_answer_to_tls_is_told() -> None:
             await reader_says_rubbish
 
 
+@either
 @pytest.mark.parametrize("host", ["nosuch.invalid", "a..b.example", "a" * 64 + ".example"])
 async def test_a_name_that_does_not_resolve_is_unknown(host: str) -> None:
     async with client() as sender:
@@ -160,6 +172,7 @@ async def test_a_name_that_does_not_resolve_is_unknown(host: str) -> None:
             await sender.send(request(f"http://{host}/"))
 
 
+@either
 @pytest.mark.parametrize(
     "url",
     [
@@ -179,6 +192,7 @@ async def test_a_url_that_must_not_be_called_is_refused_and_not_repeated(url: st
     assert "hunter2" not in str(trouble.value)
 
 
+@either
 @pytest.mark.parametrize("header", [("X", "a\r\nX-Evil: 1"), ("X", "a\n"), ("X\r\n", "a"), ("X", "a\0b")])
 async def test_a_header_that_would_be_two_is_refused(header: tuple[str, str]) -> None:
     async with scripted([OK]) as upstream, client() as sender:
@@ -238,6 +252,7 @@ async def test_an_address_is_judged_where_it_is_connected_to_whatever_the_resolv
     assert upstream.connections == 0
 
 
+@either
 async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with scripted([OK]) as upstream, scripted([OK]) as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
@@ -254,6 +269,7 @@ async def test_what_aiohttp_says_of_a_broken_answer_is_told_by_its_kind_alone() 
     assert str(trouble) == "the answer is not valid HTTP: ClientError"
 
 
+@either
 @pytest.mark.parametrize(
     ("said", "told"),
     [

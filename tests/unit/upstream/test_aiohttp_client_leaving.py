@@ -13,7 +13,7 @@ from inferd.upstream.aiohttp_client import AiohttpResponse
 from tests import scripted_upstream as script
 from tests.scripted_upstream import chunk, scripted
 from tests.unit.upstream import certificate
-from tests.unit.upstream.sending import HEAD, LONG, OK, asked, client, left, request, until
+from tests.unit.upstream.sending import HEAD, LONG, OK, asked, client, either, left, request, until
 
 
 async def test_a_reader_that_does_not_read_stops_the_upstream() -> None:
@@ -31,6 +31,7 @@ async def test_a_reader_that_does_not_read_stops_the_upstream() -> None:
         await left(upstream)
 
 
+@either
 async def test_a_cancelled_request_leaves_nothing_behind_while_it_waits_for_an_answer() -> None:
     async with scripted([script.stall]) as upstream, client() as sender:
         task = asyncio.create_task(sender.send(request(upstream.url)))
@@ -40,6 +41,7 @@ async def test_a_cancelled_request_leaves_nothing_behind_while_it_waits_for_an_a
         assert sender.stats()["leased"] == 0
 
 
+@either
 async def test_a_cancelled_request_is_not_sent_to_its_end() -> None:
     loop, body = asyncio.get_running_loop(), b"x" * (64 << 20)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -59,6 +61,7 @@ async def test_a_cancelled_request_is_not_sent_to_its_end() -> None:
     assert 0 < taken < len(body)
 
 
+@either
 async def test_a_cancelled_request_leaves_nothing_behind_while_it_connects() -> None:
     # Nobody shakes hands at a plain port.
     async with scripted([script.stall]) as upstream, client() as sender:
@@ -88,6 +91,7 @@ async def test_a_cancelled_request_leaves_nothing_behind_while_its_name_is_looke
         assert sender.stats()["leased"] == 0
 
 
+@either
 async def test_closing_the_client_ends_its_connections() -> None:
     async with scripted([OK], [HEAD, script.stall]) as upstream:
         async with client() as sender:
@@ -97,6 +101,7 @@ async def test_closing_the_client_ends_its_connections() -> None:
         response.close()
 
 
+@either
 async def test_leaving_over_tls_does_not_wait_for_a_farewell(tmp_path: Path) -> None:
     file = certificate.write(tmp_path)
     tls = certificate.server_context(file)
@@ -107,6 +112,7 @@ async def test_leaving_over_tls_does_not_wait_for_a_farewell(tmp_path: Path) -> 
             await left(upstream)
 
 
+@either
 async def test_a_connection_is_leased_while_its_answer_comes() -> None:
     async with scripted([HEAD, script.stall]) as upstream, client() as sender:
         response = await sender.send(request(upstream.url))
