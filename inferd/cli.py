@@ -23,7 +23,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     from inferd.chunking import command as chunk
     from inferd.client import chat, embed, endpoints
-    from inferd.operator import health, keys
 
     parser = argparse.ArgumentParser(prog="inferd", description="Elasticsearch's Inference API, without Elasticsearch.")
     parser.add_argument("--version", action="version", version=f"inferd {__version__}")
@@ -49,14 +48,23 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=told)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
-    for name, operated, told in (
-        ("keys", keys, "make, list and revoke the keys of clients"),
-        ("health", health, "say whether a running inferd is ready, for containers and cron"),
+    _operator_commands(commands)
+    return parser
+
+
+def _operator_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from inferd.operator import backup, health, keys, rotate_key
+
+    for name, add_arguments, run, told in (
+        ("keys", keys.add_arguments, keys.run, "make, list and revoke the keys of clients"),
+        ("health", health.add_arguments, health.run, "say whether a running inferd is ready, for containers and cron"),
+        ("backup", backup.add_backup_arguments, backup.run_backup, "write the state to one file, also while it runs"),
+        ("restore", backup.add_restore_arguments, backup.run_restore, "put back what inferd backup wrote"),
+        ("rotate-key", rotate_key.add_arguments, rotate_key.run, "seal all secrets with a new master key"),
     ):
         command = commands.add_parser(name, help=told)
-        operated.add_arguments(command)
-        command.set_defaults(run=partial(_operate, operated.run))
-    return parser
+        add_arguments(command)
+        command.set_defaults(run=partial(_operate, run))
 
 
 def _operate(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
