@@ -23,7 +23,10 @@ from inferd.standing import Standings
 from inferd.store import KeyPlaces, Store, state_directory
 from inferd.upstream.addresses import AddressPolicy, BadUrl, is_loopback
 from inferd.upstream.aiohttp_client import AiohttpClient
+from inferd.upstream.own_client import OwnClient
 from inferd.upstream.sender import Sender
+
+_CLIENTS: dict[str, type[AiohttpClient] | type[OwnClient]] = {"inferd": OwnClient, "aiohttp": AiohttpClient}
 
 
 class App(NamedTuple):
@@ -42,7 +45,7 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
     """
     policy = address_policy(config, host)
     check_base_url(policy, config)
-    client = AiohttpClient(
+    client = _CLIENTS[config.upstream.client](
         policy,
         connect_timeout=config.upstream.connect_timeout,
         ca_file=config.upstream.ca_file,

@@ -84,6 +84,7 @@ class Upstream(Section, frozen=True):
     private_networks: Literal["auto", "allow", "refuse"] = "auto"
     allow: tuple[str, ...] = ()
     ca_file: str = ""
+    client: Literal["inferd", "aiohttp"] = "inferd"
 
 
 class Chunking(Section, frozen=True):
