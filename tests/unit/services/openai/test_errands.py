@@ -119,3 +119,11 @@ async def test_only_a_401_ends_a_token(
     assert errand.refusal(status, {}, b"").again is (status == 500)
     await errands.made(begun, b"{}")
     assert len(upstream.requests) == asked
+
+
+async def test_a_traceparent_is_handed_on_unless_a_header_of_the_users_replaces_it(errands: Errands) -> None:
+    made = msgspec.structs.replace(call(TaskType.COMPLETION), traceparent="00-1-2-01")
+    plain = await errands.made(errands.begun(made, OpenAITaskSettings()), b"{}")
+    assert ("traceparent", "00-1-2-01") in plain.request.headers
+    own = await errands.made(errands.begun(made, OpenAITaskSettings(headers={"Traceparent": "mine"})), b"{}")
+    assert [pair for pair in own.request.headers if pair[0].lower() == "traceparent"] == [("Traceparent", "mine")]
