@@ -3,6 +3,7 @@
 On a terminal lines are for people; otherwise they are JSON, for the journal.
 """
 
+import json
 import logging
 import sys
 import time
@@ -17,7 +18,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 # How far apart two lines of the same message are in ``seldom``, seconds.
 SELDOM = 10.0
 
-_ENCODER = msgspec.json.Encoder()
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
 class Log:
@@ -75,7 +76,7 @@ class Log:
     def _write(self, level: int, message: str, fields: dict[str, object]) -> None:
         if level < self._level:
             return
-        told = {name: value for name, value in fields.items() if value is not None}
+        told = {name: _utf8(value) for name, value in fields.items() if value is not None}
         name = logging.getLevelName(level).lower()
         if self._json:
             line = _ENCODER.encode({"time": _now(), "level": name, "message": message, **told}).decode()
@@ -99,7 +100,9 @@ class LibraryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-        self._log.warning("library", logger=record.name, event=str(record.msg)[:200], exception=kind)
+        # What asyncio says goes on for lines with what its objects look like from inside.
+        event = str(record.msg).partition("\n")[0][:200]
+        self._log.warning("library", logger=record.name, event=event, exception=kind)
 
 
 def _now() -> str:
@@ -107,6 +110,14 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"
 
 
+def _utf8(value: object) -> object:
+    """``value`` as it can be written: a header that is no UTF-8 reaches us with its bytes as lone surrogates."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()
+
+
 def _plain(value: object) -> str:
+    """``value`` as it is where that cannot be misread, else as a string of JSON, which breaks no line or terminal."""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return _ENCODER.encode(text).decode() if not text or any(c in ' "=\\' or c < " " for c in text) else text
+    return text if text.isprintable() and text and not any(c in ' "=\\' for c in text) else json.dumps(text)
