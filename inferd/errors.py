@@ -98,9 +98,8 @@ class StatusFailure(Failure):
 class UpstreamRefusal(StatusFailure):
     """The upstream said no, or said something that is no answer.
 
-    ``code``, ``param`` and ``kind`` are the upstream's own words for the chat form of the error
-    (UnifiedChatCompletionException); ``kind`` is its ``type``. ``upstream_status`` is what the upstream
-    answered, None where it gave no status.
+    ``kind`` (its ``type``), ``code`` and ``param`` are the upstream's own words for the chat form of the error
+    (UnifiedChatCompletionException); ``upstream_status`` is what it answered, None where it gave no status.
     """
 
     def __init__(
@@ -278,11 +277,8 @@ def chat_envelope(failure: Failure) -> Document:
         code, param, kind = failure.code, failure.param, failure.kind
     else:
         code, param, kind = None, None, failure.type
-    error: Document = {"code": code or status_name(failure.status), "message": failure.reason}
-    if param is not None:
-        error["param"] = param
-    error["type"] = kind
-    return {"error": error}
+    named = {} if param is None else {"param": param}
+    return {"error": {"code": code or status_name(failure.status), "message": failure.reason, **named, "type": kind}}
 
 
 def status_name(status: int) -> str:
