@@ -23,6 +23,7 @@ from inferd.standing import Standings
 from inferd.store import KeyPlaces, Store, state_directory
 from inferd.upstream.addresses import AddressPolicy, BadUrl, is_loopback
 from inferd.upstream.aiohttp_client import AiohttpClient
+from inferd.upstream.client import words
 from inferd.upstream.own_client import OwnClient
 from inferd.upstream.sender import Sender
 
@@ -45,12 +46,7 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
     """
     policy = address_policy(config, host)
     check_base_url(policy, config)
-    client = _CLIENTS[config.upstream.client](
-        policy,
-        connect_timeout=config.upstream.connect_timeout,
-        ca_file=config.upstream.ca_file,
-        stream_buffer=config.server.stream_buffer,
-    )
+    client = _client(policy, config)
     aside = Aside()
     cutter = Cutter(aside)
     try:
@@ -78,6 +74,18 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
         await client.close()
         cutter.close()
         aside.close()
+
+
+def _client(policy: AddressPolicy, config: Config) -> AiohttpClient | OwnClient:
+    try:
+        return _CLIENTS[config.upstream.client](
+            policy,
+            connect_timeout=config.upstream.connect_timeout,
+            ca_file=config.upstream.ca_file,
+            stream_buffer=config.server.stream_buffer,
+        )
+    except OSError as problem:
+        raise ValueError(f"[upstream.ca_file]: {config.upstream.ca_file} cannot be used: {words(problem)}") from None
 
 
 async def _opened(config: Config, directory: Path, environ: Mapping[str, str], services: Registry) -> Store:
