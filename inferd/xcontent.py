@@ -62,6 +62,8 @@ def malformed(raw: bytes, problem: Exception) -> MalformedContent | TruncatedCon
         return MalformedContent(f"{place_at(raw, lone)} Escape of half a surrogate pair")
     if "truncated" in str(problem):
         return TruncatedContent(f"{place_at(raw, len(raw))} Unexpected end-of-input")
+    if "out of range" in str(problem):
+        return MalformedContent(f"{place_at(raw, _huge_number(raw))} Number out of range")
     detail = str(problem).removeprefix("JSON is malformed: ").split(" (byte ")[0]
     return MalformedContent(f"{_first_fault(raw)} {detail[:1].upper()}{detail[1:]}")
 
@@ -194,6 +196,12 @@ def _lone_surrogate(raw: bytes) -> int | None:
     except (ValueError, RecursionError):
         return None
     return next((escape.start() for escape in _ESCAPE.finditer(raw) if escape[1]), None)
+
+
+def _huge_number(raw: bytes) -> int:
+    """Where the first number stands that no double can hold: msgspec has read up to there."""
+    numbers = (token for token in _TOKEN.finditer(raw) if token[1][:1] in b"-0123456789")
+    return next((number.start(1) for number in numbers if math.isinf(float(number[1]))), 0)
 
 
 def _invalid_utf8(raw: bytes) -> int:

@@ -64,6 +64,8 @@ def test_every_value_is_found_where_it_stands(document: object, indent: int) -> 
         (b'{"a":1} x', "[1:9] Trailing characters"),
         (b"{\n  a:1}", "[2:3] Object keys must be strings"),
         (b'{"a":1', "[1:7] Unexpected end-of-input"),
+        (b'{"a":["1e999",1e99,\n-1e999]}', "[2:1] Number out of range"),
+        (b'{"a":-x,"b":1e999}', "[1:6] Invalid character"),
         (b'{"a":"\xff"}', "[1:7] Invalid UTF-8 byte 0xff"),
         (b'{"a":' * 100_000, "[1:1] Document nesting depth exceeds the maximum allowed"),
     ],
