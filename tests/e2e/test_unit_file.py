@@ -1,5 +1,6 @@
 """The systemd unit: systemd understands it, and the daemon lives by what it says."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -28,11 +29,32 @@ def seconds(value: str) -> float:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
-    # It also looks whether the command is there, and on this machine it is elsewhere.
+    # It also looks whether the command is there, and on this machine it is elsewhere; so is the manual.
     unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace(INSTALLED, sys.executable))
-    verdict = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    lines = [line for line in UNIT.read_text().splitlines() if not line.startswith("Documentation=")]
+    unit.write_text("\n".join(lines).replace(INSTALLED, sys.executable))
+    socket = shutil.copy("systemd/inferd.socket", tmp_path)
+    verdict = subprocess.run(
+        ["systemd-analyze", "verify", str(unit), str(socket)], capture_output=True, text=True, check=False
+    )
     assert (verdict.returncode, verdict.stdout + verdict.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_little_of_the_system_is_exposed_to_the_daemon() -> None:
+    verdict = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", str(UNIT)], capture_output=True, text=True, check=False
+    )
+    if "offline" in verdict.stderr:
+        pytest.skip("this systemd cannot judge a unit that is not loaded")
+    exposure = re.search(r"Overall exposure level for inferd.service: ([0-9.]+)", verdict.stdout)
+    assert exposure is not None and float(exposure[1]) <= 1.2, verdict.stdout[-500:]
+
+
+def test_the_socket_and_the_service_are_about_the_same_port() -> None:
+    port = Config().server.listen.rpartition(":")[2]
+    assert f"ListenStream={Config().server.listen}\n" in Path("systemd/inferd.socket").read_text()
+    assert settings()["SocketBindAllow"] == f"tcp:{port}"
 
 
 async def test_the_unit_starts_watches_reloads_and_stops_the_daemon(tmp_path: Path) -> None:
