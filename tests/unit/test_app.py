@@ -128,7 +128,9 @@ def test_private_networks_may_be_called_by_who_serves_none_but_this_machine(
     ],
 )
 @pytest.mark.parametrize("client", ["inferd", "aiohttp"])
-async def test_a_wrong_option_is_told_by_its_name(tmp_path: Path, options: dict[str, str], told: str, client: str) -> None:
+async def test_a_wrong_option_is_told_by_its_name(
+    tmp_path: Path, options: dict[str, str], told: str, client: str
+) -> None:
     config = configured(tmp_path, UPSTREAM_CLIENT=client, **options)
     with pytest.raises(ValueError, match=told):
         async with assembled(config, {}, log(config), "127.0.0.1"):
