@@ -25,6 +25,9 @@ async def drain(app: App, acceptor: Acceptor, again: asyncio.Event, log: Log, *,
     await asyncio.wait({hurry, finished}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
     for task in (hurry, finished):
         task.cancel()
+    if finished.done():
+        # What has begun since then is new, short of time, and not late: the connections' own end waits for it.
+        return
     left = parts.open.cut(StatusFailure("inferd is shutting down", 503, headers={"Retry-After": "1"}))
     if left:
         log.warning("ended what was not finished in time", open_requests=left, drain_timeout=limit)
@@ -33,4 +36,5 @@ async def drain(app: App, acceptor: Acceptor, again: asyncio.Event, log: Log, *,
 
 async def _finished(app: App) -> None:
     await asyncio.sleep(ACCEPTED_GRACE)
-    await app.parts.open.none_left()
+    while len(app.parts.open):
+        await app.parts.open.none_left()

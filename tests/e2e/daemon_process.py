@@ -72,6 +72,7 @@ class Daemon:
         self.log_file = log
         self.state = state
         self.url = ""
+        self._told_to_stop = False
 
     @property
     def port(self) -> int:
@@ -89,6 +90,7 @@ class Daemon:
 
     def signal(self, number: signal.Signals) -> None:
         """Sends it a signal."""
+        self._told_to_stop |= number in (signal.SIGTERM, signal.SIGINT)
         self.process.send_signal(number)
 
     async def says(self, message: str) -> dict[str, Any]:
@@ -104,8 +106,9 @@ class Daemon:
             return await self.process.wait()
 
     async def stopped(self) -> int:
-        """Its exit status after SIGTERM; the log must hold no bug, no traceback and no error of the loop."""
-        if self.process.returncode is None:
+        """Its exit status after SIGTERM, one if it got none yet; the log must hold no bug, no traceback and no error of the loop."""
+        if self.process.returncode is None and not self._told_to_stop:
+            # A second one would end it without a drain.
             self.signal(signal.SIGTERM)
         status = await self.ended()
         text = self.log_file.read_text()

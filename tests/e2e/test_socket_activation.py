@@ -21,7 +21,7 @@ async def test_systemd_hands_the_socket_over_and_the_first_connection_is_served(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    launcher = ("systemd-socket-activate", f"--listen=127.0.0.1:{port}")
+    launcher: tuple[str, ...] = ("systemd-socket-activate", f"--listen=127.0.0.1:{port}")
     for name in ("INFERD_STORE_DIRECTORY", "NOTIFY_SOCKET", "PATH", "PYTHONPATH"):
         launcher += ("-E", name)
     async with asyncio.timeout(PATIENCE):
