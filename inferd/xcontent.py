@@ -76,7 +76,7 @@ def place_at(raw: bytes, offset: int) -> Place:
 
 
 def place_of(raw: bytes, path: Path, *, key: bool = False) -> Place:
-    """Where the value at ``path`` (or its ``key``) begins in well-formed ``raw``: the whole document where it is not."""
+    """Where the value at ``path`` (or its ``key``) begins in well-formed ``raw``: the whole document if nowhere."""
     for at, offset, is_key in _walk(raw):
         if at == path and is_key is key:
             return place_at(raw, offset)

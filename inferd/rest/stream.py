@@ -95,9 +95,13 @@ class EventStream:
         await self._write(error_event(failure, self._errors))
 
     async def _tell_in_time(self, failure: Failure) -> None:
+        # The cut may have cancelled a wait for a slow reader, whose future aiohttp would hand to the next wait.
+        self._request.http.protocol._drain_waiter = None
         try:
             async with asyncio.timeout(LAST_WORD):
                 await self._tell(failure)
+                # A small event goes into the buffer without a wait; the end of the body waits for all of it.
+                await self._finished()
         except TimeoutError:
             self._abort()
             raise ConnectionResetError("the client does not read") from None
@@ -130,8 +134,7 @@ class EventStream:
             await self._write(_COMMENT)
 
     def _abort(self) -> None:
-        transport = self._request.http.transport
-        if transport is not None:
+        if (transport := self._request.http.transport) is not None:
             transport.abort()
 
 

@@ -1,0 +1,294 @@
+"""From a request to its answer: whatever a handler does, there is one answer and one line in the log."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from inferd import client_keys
+from inferd.errors import StatusFailure, envelope
+from inferd.rest import answer
+from inferd.rest.dispatch import _where
+from inferd.rest.request import Request
+from inferd.rest.routing import Handler, Route
+from inferd.rest.stream import EventStream
+from tests.served import Served, served
+from tests.unit.rest.serving import request, serving
+
+SECRET = "sk-a-secret-in-a-bug"
+
+
+async def _fine(request: Request) -> web.Response:
+    return answer.json({"a": [1.50, {"b": 2}]})
+
+
+async def _text(request: Request) -> web.Response:
+    return answer.text("x")
+
+
+async def _refused(request: Request) -> web.Response:
+    raise StatusFailure("no", 418)
+
+
+async def _bug(request: Request) -> web.Response:
+    raise KeyError(SECRET)
+
+
+async def _bug_of_a_connection(request: Request) -> web.Response:
+    raise ConnectionRefusedError(SECRET)
+
+
+async def _after_chunks(request: Request) -> web.StreamResponse:
+    async def batches() -> AsyncIterator[list[bytes]]:
+        yield [b"first\n\n"]
+        raise KeyError(SECRET)
+
+    return await EventStream(request, envelope).send(batches(), b"".join)
+
+
+async def _after_the_end(request: Request) -> web.StreamResponse:
+    async def batches() -> AsyncIterator[list[bytes]]:
+        yield [b"first\n\n"]
+
+    await EventStream(request, envelope).send(batches(), b"".join)
+    raise KeyError(SECRET)
+
+
+class Waiting:
+    """A handler that waits until it is ended."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def handle(self, request: Request) -> web.Response:
+        """Waits for ever."""
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+        raise AssertionError  # pragma: no cover
+
+
+@pytest.mark.parametrize(
+    ("carrier", "body"),
+    [
+        ("body", b'{"error":{"root_cause":[{"type":"status_exception","reason":"no"}],"type":"status_exception",'
+                 b'"reason":"no"},"status":418}'),
+        ("event", b'event: error\ndata: {"error":{"root_cause":[{"type":"status_exception","reason":"no"}],'
+                  b'"type":"status_exception","reason":"no"},"status":418}\n\n'),
+        ("chat", b'event: error\ndata: {"error":{"code":"internal_server_error","message":"no",'
+                 b'"type":"status_exception"}}\n\n'),
+    ],
+)  # fmt: skip
+async def test_a_failure_travels_as_the_route_says(inferd: Served, carrier: str, body: bytes) -> None:
+    async with serving(inferd.parts, [Route("GET", "/x", _refused, carrier=carrier)]) as here:
+        head, told = await here.ask("GET", "/x?filter_path=nothing")
+    assert head.startswith("HTTP/1.1 418 ") and told == body
+    (line,) = here.lines
+    assert (line["message"], line["status"], line["error"]) == ("request", 418, "status_exception")
+
+
+@pytest.mark.parametrize("handle", [_bug, _bug_of_a_connection])
+async def test_a_bug_is_500_and_its_words_are_nobody_s(inferd: Served, handle: Handler) -> None:
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        head, told = await here.ask("GET", "/x")
+    assert head.startswith("HTTP/1.1 500 ")
+    assert msgspec.json.decode(told)["error"]["reason"] == "an internal error of inferd; its log has the place"
+    bug, line = here.lines
+    assert (bug["message"], bug["level"], bug["path"]) == ("bug", "error", "/x")
+    assert bug["where"].rpartition(":")[0].endswith("test_dispatch.py")
+    assert (line["status"], line["level"]) == (500, "warning")
+    assert SECRET not in here.stream.getvalue() + told.decode()
+
+
+async def test_a_bug_within_a_stream_ends_it_with_an_event(inferd: Served) -> None:
+    async with serving(inferd.parts, [Route("GET", "/x", _after_chunks)]) as here:
+        head, told = await here.ask("GET", "/x")
+    assert head.startswith("HTTP/1.1 200 ")
+    assert told.count(b"HTTP/1.1") == 0
+    assert b"first\n\n" in told and b"event: error" in told and told.endswith(b"\r\n0\r\n\r\n")
+    assert [line["message"] for line in here.lines] == ["bug", "request"]
+    assert SECRET not in here.stream.getvalue() + told.decode()
+
+
+async def test_a_bug_after_a_whole_stream_harms_nobody(inferd: Served) -> None:
+    routes = [Route("GET", "/x", _after_the_end), Route("GET", "/y", _fine)]
+    async with serving(inferd.parts, routes) as here:
+        reader, writer = await here.connect()
+        writer.write(request("GET", "/x"))
+        first = await reader.readuntil(b"\r\n0\r\n\r\n")
+        assert b"[DONE]" in first and b"event: error" not in first
+        writer.write(request("GET", "/y"))
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("carrier", "begins"),
+    [("body", b'{"error":{"root_cause"'), ("event", b'event: error\ndata: {"error":{"root_cause"'),
+     ("chat", b'event: error\ndata: {"error":{"code":"service_unavailable"')],
+)  # fmt: skip
+async def test_a_request_that_is_cut_gets_its_answer(inferd: Served, carrier: str, begins: bytes) -> None:
+    waiting = Waiting()
+    async with serving(inferd.parts, [Route("GET", "/x", waiting.handle, carrier=carrier)]) as here:
+        asked = asyncio.create_task(here.ask("GET", "/x"))
+        await waiting.begun.wait()
+        assert inferd.parts.open.cut(StatusFailure("shutting down", 503, headers={"Retry-After": "1"})) == 1
+        head, told = await asked
+    assert head.startswith("HTTP/1.1 503 ") and "Retry-After: 1" in head
+    assert told.startswith(begins)
+    assert waiting.ended.is_set() and len(inferd.parts.open) == 0
+    assert [line["status"] for line in here.lines] == [503]
+
+
+async def test_a_client_that_leaves_ends_its_request(inferd: Served) -> None:
+    waiting = Waiting()
+    async with serving(inferd.parts, [Route("GET", "/x", waiting.handle)]) as here:
+        _, writer = await here.connect()
+        writer.write(request("GET", "/x"))
+        await waiting.begun.wait()
+        writer.close()
+        async with asyncio.timeout(10):
+            await waiting.ended.wait()
+            await inferd.parts.open.none_left()
+    assert [(line["message"], line["status"]) for line in here.lines] == [("request", 499)]
+
+
+async def test_a_client_that_left_before_a_write_is_no_bug(inferd: Served) -> None:
+    begun, gone = asyncio.Event(), asyncio.Event()
+
+    async def handle(asked: Request) -> web.Response:
+        begun.set()
+        await asyncio.shield(gone.wait())
+        transport = asked.http.transport
+        assert transport is not None
+        transport.abort()
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        asked = asyncio.create_task(here.say(request("GET", "/x")))
+        await begun.wait()
+        gone.set()
+        with suppress(ConnectionError):
+            assert await asked == b""
+        async with asyncio.timeout(10):
+            await inferd.parts.open.none_left()
+    assert [line["message"] for line in here.lines] == ["request"]
+    assert here.lines[0]["status"] == 499
+
+
+async def test_a_draining_daemon_closes_its_connections(inferd: Served) -> None:
+    inferd.parts.draining = True
+    async with serving(inferd.parts, [Route("GET", "/x", _fine)]) as here:
+        for path in ("/x", "/nowhere"):
+            assert b"Connection: close" in await here.say(request("GET", path))
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("", b'{"a":[1.50,{"b":2}]}'),
+        ("?pretty", b'{\n  "a" : [\n    1.50,\n    {\n      "b" : 2\n    }\n  ]\n}\n'),
+        ("?pretty=true&filter_path=a.b", b'{\n  "a" : [\n    {\n      "b" : 2\n    }\n  ]\n}\n'),
+        ("?filter_path=a.b", b'{"a":[{"b":2}]}'),
+        ("?filter_path=&pretty=false", b'{"a":[1.50,{"b":2}]}'),
+    ],
+)
+async def test_an_answer_is_formed_as_asked(inferd: Served, query: str, body: bytes) -> None:
+    async def raw(request: Request) -> web.Response:
+        return answer.json(msgspec.Raw(b'{"a":[1.50,{"b":2}]}'))
+
+    async with serving(inferd.parts, [Route("GET", "/x", raw), Route("GET", "/t", _text)]) as here:
+        assert (await here.ask("GET", f"/x{query}"))[1] == body
+        assert (await here.ask("GET", f"/t{query}"))[1] == b"x"
+
+
+async def test_options_and_unknown_routes(inferd: Served) -> None:
+    async with serving(inferd.parts, [Route("GET", "/x", _fine), Route("PUT", "/x", _fine)]) as here:
+        head, told = await here.ask("OPTIONS", "/x", "X-Opaque-Id: mine")
+        assert "200 OK" in head and "Allow: GET,PUT" in head and "X-Opaque-Id: mine" in head and told == b""
+        head, told = await here.ask("OPTIONS", "/y")
+        assert "400 Bad Request" in head
+        head, told = await here.ask("GET", "/y?pretty")
+        assert told == b'{\n  "error" : "no handler found for uri [/y?pretty] and method [GET]"\n}\n'
+        assert [line["method"] for line in here.lines] == ["OPTIONS", "OPTIONS", "GET"]
+        await here.ask("PURGE", "/y")
+        assert here.lines[-1]["method"] == "other"
+
+
+async def test_http_0_9_is_no_http(inferd: Served) -> None:
+    async with serving(inferd.parts, [Route("GET", "/", _fine)]) as here:
+        told = await here.say(b"GET /\r\n\r\n")
+    assert b"the request is not valid HTTP" in told
+    assert [(line["message"], line["kind"]) for line in here.lines] == [("malformed request", "HTTP/0.9")]
+
+
+async def test_bodies_are_looked_at_before_the_handler(inferd: Served) -> None:
+    bodies = {"GET": "refused", "POST": "required", "PUT": "any"}
+    routes = [Route(method, "/x", _fine, body=body) for method, body in bodies.items()]
+    kind = "Content-Type: application/json"
+    async with serving(inferd.parts, routes) as here:
+        assert b"does not support having a body" in (await here.ask("GET", "/x", kind, body=b"{}"))[1]
+        packed = gzip.compress(b"")
+        assert "200 OK" in (await here.ask("GET", "/x", kind, "Content-Encoding: gzip", body=packed))[0]
+        assert b"request body is required" in (await here.ask("POST", "/x"))[1]
+        assert "200 OK" in (await here.ask("POST", "/x", kind, body=b"{}"))[0]
+        assert "200 OK" in (await here.ask("PUT", "/x"))[0]
+        assert "406 Not Acceptable" in (await here.ask("PUT", "/x", body=b"{}"))[0]
+        assert "400 Bad Request" in (await here.ask("PUT", "/x", "Accept: nonsense"))[0]
+
+
+async def test_an_answer_prepared_by_the_handler_is_left_alone(inferd: Served) -> None:
+    async def prepared(asked: Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(asked.http)
+        return response
+
+    async with serving(inferd.parts, [Route("GET", "/x", prepared)]) as here:
+        head, _ = await here.ask("GET", "/x", "X-Opaque-Id: mine")
+    assert "X-Opaque-Id" not in head
+
+
+async def test_where_keys_are_asked_for_the_guard_comes_first(tmp_path: Path) -> None:
+    key = client_keys.create(tmp_path / "state", "ann", "user")
+    async with served(tmp_path, auth_mode="keys") as inferd:
+        routes = [Route("GET", "/x", _fine), Route("GET", "/open", _fine, privilege=None)]
+        async with serving(inferd.parts, routes) as here:
+            assert "401 Unauthorized" in (await here.ask("GET", "/x?no=such", "Accept: nonsense"))[0]
+            assert "200 OK" in (await here.ask("GET", "/x", f"Authorization: ApiKey {key}"))[0]
+            assert "200 OK" in (await here.ask("GET", "/open"))[0]
+            assert [line.get("client") for line in here.lines if line["message"] == "request"] == [None, "ann", None]
+
+
+async def test_a_name_of_a_client_s_own_must_be_fit_for_a_log(inferd: Served) -> None:
+    async with serving(inferd.parts, [Route("GET", "/x", _fine)]) as here:
+        for name, taken in (("mine", True), ("a" * 200, True), ("a" * 201, False), ("", False), ("\u00e9", False)):
+            head, _ = await here.ask("GET", "/x", f"X-Opaque-Id: {name}")
+            assert (f"X-Opaque-Id: {name}" in head) is taken
+            assert (here.lines[-1]["id"] == name) is taken
+
+
+async def test_every_log_line_tells_what_befell(inferd: Served) -> None:
+    async def busy(asked: Request) -> web.Response:
+        asked.trace.attempts, asked.trace.queued, asked.trace.first_chunk = 2, 0.25, 0.5
+        asked.trace.input_tokens, asked.trace.output_tokens, asked.trace.upstream_status = 3, 4, 200
+        return answer.text("")
+
+    async with serving(inferd.parts, [Route("GET", "/x/{id}", busy)]) as here:
+        await here.ask("GET", "/x/e")
+    (line,) = here.lines
+    assert line["ms"] >= 0 and {name: line[name] for name in line if name not in ("time", "id", "ms")} == {
+        "level": "info", "message": "request", "method": "GET", "route": "/x/{id}", "endpoint": "e", "status": 200,
+        "upstream_status": 200, "queue_ms": 250.0, "first_chunk_ms": 500.0, "attempts": 2, "tokens_in": 3,
+        "tokens_out": 4, "remote": "127.0.0.1",
+    }  # fmt: skip
+
+
+def test_a_failure_of_nowhere_is_still_told() -> None:
+    assert _where(KeyError()) == "?"

@@ -1,0 +1,247 @@
+"""A stream to a client, at every moment at which something may befall it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from inferd.errors import StatusFailure, chat_envelope, envelope
+from inferd.rest import stream
+from inferd.rest.request import Request
+from inferd.rest.routing import Route
+from inferd.rest.stream import EventStream, error_event, failure_answer
+from tests.served import Served
+from tests.unit.rest.serving import Serving, request, serving
+
+ERROR = b'event: error\ndata: {"error":{"root_cause":[{"type":"status_exception","reason":"no"}],"type":"status_'
+DONE = b"event: message\ndata: [DONE]\n\n"
+
+
+class Source:
+    """Batches as a test hands them out; knows when its reader is gone."""
+
+    def __init__(self) -> None:
+        self.batches: asyncio.Queue[Sequence[bytes] | Exception | None] = asyncio.Queue()
+        self.begun, self.left = asyncio.Event(), asyncio.Event()
+
+    async def read(self) -> AsyncIterator[Sequence[bytes]]:
+        """The batches until None; an exception is raised."""
+        self.begun.set()
+        try:
+            while (batch := await self.batches.get()) is not None:
+                if isinstance(batch, Exception):
+                    raise batch
+                yield batch
+        finally:
+            self.left.set()
+
+    async def handle(self, request: Request) -> web.StreamResponse:
+        """Streams what it is given, one event an item."""
+        reading = self.read()
+        try:
+            return await EventStream(request, envelope).send(reading, b"".join)
+        finally:
+            await reading.aclose()  # type: ignore[attr-defined]  # an async generator has it
+
+    def routes(self) -> list[Route]:
+        """The one route."""
+        return [Route("GET", "/x", self.handle, carrier="event")]
+
+
+@pytest.fixture
+def source() -> Source:
+    """What the streams of a test bring."""
+    return Source()
+
+
+def keep_alive(inferd: Served, seconds: float) -> None:
+    """Changes the pause after which a silent stream is commented."""
+    config = inferd.parts.config
+    server = msgspec.structs.replace(config.server, sse_keepalive=seconds)
+    inferd.parts.config = msgspec.structs.replace(config, server=server)
+
+
+@asynccontextmanager
+async def begun(here: Serving, source: Source) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection on which a stream has begun, its head and first batch read."""
+    reader, writer = await here.connect()
+    with closing(writer):
+        yield await _asked(reader, writer, source)
+
+
+async def _asked(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: Source
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    writer.write(request("GET", "/x"))
+    await source.batches.put([b"1;"])
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Content-Type: text/event-stream" in head and b"X-Accel-Buffering: no" in head
+    assert await reader.readuntil(b"1;\r\n") == b"2\r\n1;\r\n"
+    return reader, writer
+
+
+async def test_a_batch_leaves_at_once_and_in_one_write(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
+        assert inferd.parts.open.streams == 1
+        await source.batches.put([b"2;", b"3;"])
+        assert await reader.readuntil(b"3;\r\n") == b"4\r\n2;3;\r\n"
+        await source.batches.put(None)
+        assert await reader.readuntil(b"0\r\n\r\n") == b"1d\r\n" + DONE + b"\r\n0\r\n\r\n"
+        await inferd.parts.open.none_left()
+        assert inferd.parts.open.streams == 0
+    assert here.lines[0]["first_chunk_ms"] >= 0
+
+
+async def test_a_failure_on_the_way_is_the_last_event(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
+        await source.batches.put(StatusFailure("no", 502))
+        rest = await reader.readuntil(b"0\r\n\r\n")
+        assert ERROR in rest and b"[DONE]" not in rest
+        await inferd.parts.open.none_left()
+    assert (here.lines[-1]["status"], here.lines[-1]["error"]) == (200, "status_exception")
+
+
+async def test_a_stream_that_is_cut_says_why_and_ends(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
+        inferd.parts.open.cut(StatusFailure("no", 503))
+        assert ERROR in await reader.readuntil(b"0\r\n\r\n")
+        assert source.left.is_set()
+
+
+async def test_a_client_that_leaves_ends_the_reading(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (_, writer):
+        writer.close()
+        async with asyncio.timeout(10):
+            await source.left.wait()
+            await inferd.parts.open.none_left()
+        assert inferd.parts.open.streams == 0
+    assert [line["message"] for line in here.lines] == ["request"]
+
+
+async def test_a_client_that_leaves_before_the_first_batch_leaves_nothing(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here:
+        _, writer = await here.connect()
+        writer.write(request("GET", "/x"))
+        await source.begun.wait()
+        writer.close()
+        async with asyncio.timeout(10):
+            await inferd.parts.open.none_left()
+        assert source.left.is_set()
+
+
+async def test_silence_is_filled_with_comments(inferd: Served, source: Source) -> None:
+    keep_alive(inferd, 0.02)
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
+        for _ in range(3):
+            assert await reader.readuntil(b":\n\n\r\n") == b"3\r\n:\n\n\r\n"
+        await source.batches.put(None)
+        assert DONE in await reader.readuntil(b"0\r\n\r\n")
+
+
+async def test_no_comments_if_they_are_off(inferd: Served, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_alive(inferd, 0)
+    monkeypatch.setattr(stream, "STALLED_AFTER", 0.02)
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
+        # Several looks later nothing has come, since the client reads all there is.
+        await asyncio.sleep(0.1)
+        await source.batches.put(None)
+        assert await reader.readuntil(b"0\r\n\r\n") == b"1d\r\n" + DONE + b"\r\n0\r\n\r\n"
+
+
+async def test_a_client_that_takes_nothing_is_gone_after_a_while(
+    inferd: Served, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_alive(inferd, 0.02)
+    monkeypatch.setattr(stream, "STALLED_AFTER", 0.1)
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (_, writer):
+        await source.batches.put([b"x" * 30_000_000])
+        async with asyncio.timeout(10):
+            await source.left.wait()
+            await inferd.parts.open.none_left()
+        writer.close()
+    assert [line["message"] for line in here.lines] == ["request"]
+
+
+async def test_a_client_that_does_not_read_is_not_waited_for_when_it_is_cut(
+    inferd: Served, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "LAST_WORD", 0.05)
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (_, writer):
+        await source.batches.put([b"x" * 30_000_000])
+        while not source.batches.empty():
+            await asyncio.sleep(0)
+        inferd.parts.open.cut(StatusFailure("no", 503))
+        async with asyncio.timeout(10):
+            await inferd.parts.open.none_left()
+    assert [(line["message"], line["status"]) for line in here.lines] == [("request", 499)]
+
+
+async def test_a_client_that_reads_slowly_still_gets_its_last_event(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
+        await source.batches.put([b"x" * 30_000_000])
+        while not source.batches.empty():
+            await asyncio.sleep(0)
+        inferd.parts.open.cut(StatusFailure("no", 503))
+        rest = b""
+        while not rest.endswith(b"\r\n0\r\n\r\n"):
+            rest += await reader.read(1024 * 1024)
+        assert ERROR in rest[-400:]
+        await inferd.parts.open.none_left()
+    assert [(line["message"], line["status"]) for line in here.lines] == [("request", 200)]
+
+
+async def test_a_comment_to_a_client_that_left_is_no_matter(inferd: Served, source: Source) -> None:
+    """The client is gone, and nobody has noticed yet: the comment must not end in an unread error."""
+    seen: list[EventStream] = []
+
+    async def handle(asked: Request) -> web.StreamResponse:
+        events = EventStream(asked, envelope)
+        await events._response.prepare(asked.http)
+        events._abort()
+        await events._send_comment()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            # The connection is lost by now, and with it the transport.
+            events._abort()
+            seen.append(events)
+        raise AssertionError  # pragma: no cover
+
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        assert b"[DONE]" not in await _nothing(here)
+        await inferd.parts.open.none_left()
+    assert len(seen) == 1
+
+
+async def _nothing(here: Serving) -> bytes:
+    try:
+        return await here.say(request("GET", "/x"))
+    except ConnectionError:
+        return b""
+
+
+async def test_a_stream_is_ended_from_outside_once(inferd: Served) -> None:
+    async def handle(asked: Request) -> web.StreamResponse:
+        events = EventStream(asked, envelope)
+        await events._response.prepare(asked.http)
+        await events.end(StatusFailure("no", 502))
+        return await events.end(StatusFailure("again", 502))
+
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        _, told = await here.ask("GET", "/x")
+    assert told.count(b"event: error") == 1 and b'"no"' in told and told.endswith(b"0\r\n\r\n")
+
+
+def test_a_failure_before_the_first_event_keeps_its_status_and_headers() -> None:
+    failure = StatusFailure("full", 429, headers={"Retry-After": "3"})
+    response = failure_answer(failure, chat_envelope)
+    assert (response.status, response.headers["Retry-After"]) == (429, "3")
+    assert response.headers["Content-Type"] == "text/event-stream"
+    assert response.body == error_event(failure, chat_envelope)
+    assert error_event(failure, chat_envelope) == (
+        b'event: error\ndata: {"error":{"code":"too_many_requests","message":"full","type":"status_exception"}}\n\n'
+    )
