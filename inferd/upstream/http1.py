@@ -77,23 +77,30 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, pairs: list[tuple[bytes, bytes]]) -> None:
         self._pairs = pairs
-        self._read: dict[str, str] | None = None
+        self._read: dict[bytes, bytes] | None = None
 
     def __getitem__(self, name: str) -> str:
-        return self._values()[name.lower()]
+        return self._values()[name.lower().encode("latin-1", "replace")].decode("latin-1")
+
+    def __contains__(self, name: object) -> bool:
+        # Not by trying, as Mapping would: most of what is asked for is not there.
+        return isinstance(name, str) and name.lower().encode("latin-1", "replace") in self._values()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values())
+        return (name.decode("latin-1") for name in self._values())
 
     def __len__(self) -> int:
         return len(self._values())
 
-    def _values(self) -> dict[str, str]:
-        """Made when it is first asked for: of most answers no header is."""
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # no other default
+        """The value, else ``default``."""
+        value = self._values().get(name.lower().encode("latin-1", "replace"))
+        return default if value is None else value.decode("latin-1")
+
+    def _values(self) -> dict[bytes, bytes]:
+        """Made when it is first asked for."""
         if self._read is None:
-            self._read = {}
-            for name, value in self._pairs:
-                self._read.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+            self._read = {name.lower(): value for name, value in reversed(self._pairs)}
         return self._read
 
 

@@ -211,7 +211,10 @@ def test_what_follows_an_answer_costs_the_connection_and_not_the_answer(more: by
 def test_headers_are_found_in_any_case_the_first_of_a_name_first() -> None:
     headers = fed(OK + b"Retry-After: 7\r\nX-A: 1\r\nx-a: 2\r\nX-B: \xe4\r\nContent-Length: 0\r\n\r\n").headers
     assert (headers["retry-after"], headers["RETRY-AFTER"], headers["X-A"], headers["x-b"]) == ("7", "7", "1", "ä")
-    assert headers.get("nothing") is None and "X-a" in headers
+    assert (headers.get("x-A"), headers.get("nothing"), headers.get("nothing", "else")) == ("1", None, "else")
+    assert "X-a" in headers and "nothing" not in headers and "\u2603" not in headers
+    no_name: object = 1
+    assert no_name not in headers
     assert sorted(headers) == ["content-length", "retry-after", "x-a", "x-b"] and len(headers) == 4
 
 
