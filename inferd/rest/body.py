@@ -4,7 +4,7 @@ import asyncio
 import zlib
 
 from aiohttp import HttpVersion11, web
-from aiohttp.web_exceptions import HTTPException
+from aiohttp.http_exceptions import HttpProcessingError
 
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
 
@@ -36,7 +36,7 @@ async def receive(request: web.BaseRequest, *, limit: int, timeout: float) -> by
             raw = await _received(request, limit)
     except TimeoutError:
         raise StatusFailure(f"the request body did not arrive within [{timeout:g}s]", 408) from None
-    except HTTPException:
+    except HttpProcessingError:
         raise StatusFailure("the request body is malformed", 400) from None
     return await _understood(request, raw, limit) if raw else raw
 

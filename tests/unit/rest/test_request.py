@@ -1,0 +1,139 @@
+"""One request as a handler sees it."""
+
+import asyncio
+from unittest.mock import Mock
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
+from inferd.rest.request import LONGEST_TIMEOUT, Request, trace_context
+from inferd.rest.routing import Route
+from inferd.schema.endpoint import TaskType
+from tests.served import Served
+
+
+def asked(inferd: Served, path: str, parameters: tuple[str, ...] = ("timeout",), **values: str) -> Request:
+    async def handle(request: Request) -> None:
+        raise AssertionError  # pragma: no cover
+
+    route = Route("GET", "/x", handle, parameters)  # type: ignore[arg-type]  # it is never called
+    return Request(make_mocked_request("GET", path), route, values, inferd.parts)
+
+
+async def test_the_path_names_endpoint_and_task(inferd: Served) -> None:
+    request = asked(inferd, "/x", id="e", task_type=" Completion")
+    assert (request.inference_id, request.task_type) == ("e", TaskType.COMPLETION)
+    assert (asked(inferd, "/x").inference_id, asked(inferd, "/x").task_type) == ("", TaskType.ANY)
+    with pytest.raises(StatusFailure, match=r"Unknown task_type \[Foo\]"):
+        asked(inferd, "/x", task_type="Foo").task_type
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("", None),
+        ("timeout=1s&pretty&human=true&error_trace=false&filter_path=a&format=json", None),
+        ("foo", "request [/x] contains unrecognized parameter: [foo]"),
+        ("timeot=1&foo=2", "request [/x] contains unrecognized parameters: [foo], "
+                           "[timeot] -> did you mean [timeout]?"),
+        ("human=1", "Failed to parse value [1] as only [true] or [false] are allowed."),
+    ],
+)  # fmt: skip
+async def test_parameters_are_known_or_refused(inferd: Served, query: str, reason: str | None) -> None:
+    request = asked(inferd, f"/x?{query}" if query else "/x")
+    if reason is None:
+        request.check_parameters()
+        return
+    with pytest.raises(IllegalArgument) as raised:
+        request.check_parameters()
+    assert raised.value.reason == reason
+
+
+async def test_of_a_repeated_parameter_the_last_counts(inferd: Served) -> None:
+    request = asked(inferd, "/x?timeout=1s&timeout=2s&force=false&force")
+    assert (request.timeout(), request.flag("force")) == (2.0, True)
+    assert (request.query("timeout"), request.query("none"), request.flag("none")) == ("2s", None, False)
+    with pytest.raises(IllegalArgument):
+        asked(inferd, "/x?force=no").flag("force")
+
+
+@pytest.mark.parametrize(
+    ("query", "task_type", "seconds", "text"),
+    [
+        ("", TaskType.TEXT_EMBEDDING, 30, "30s"),
+        ("", TaskType.COMPLETION, 120, "2m"),
+        ("?timeout=0", TaskType.CHAT_COMPLETION, 120, "2m"),
+        ("?timeout=1500ms", TaskType.COMPLETION, 1.5, "1.5s"),
+        ("?timeout=30d", TaskType.COMPLETION, LONGEST_TIMEOUT, "30d"),
+    ],
+)
+async def test_the_time_of_a_request(
+    inferd: Served, query: str, task_type: TaskType, seconds: float, text: str
+) -> None:
+    now = asyncio.get_running_loop().time()
+    deadline = asked(inferd, f"/x{query}").deadline(task_type)
+    assert deadline.text == text
+    assert seconds <= deadline.at - now < seconds + 5
+
+
+async def test_what_a_service_is_called_with(inferd: Served) -> None:
+    await inferd.put("e", "completion")
+    traced = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    request = asked(inferd, "/x", id="e")
+    assert request.call(inferd.parts.store.get("e")).traceparent is None
+    call = request.call(inferd.parts.store.get("e"))
+    assert (call.inference_id, call.secrets["api_key"], call.trace) == ("e", "sk-0123456789abcdef", request.trace)
+    assert request.trace.task_type is TaskType.COMPLETION
+    assert trace_context(traced) == traced
+    for odd in (None, "", traced + "-x", traced.replace("a", "0"), traced.replace("00-", "ff-")):
+        assert trace_context(odd) is None
+
+
+async def test_a_request_is_cut_once(inferd: Served) -> None:
+    failure = StatusFailure("over", 503)
+    told = []
+
+    async def served() -> None:
+        request = asked(inferd, "/x")
+        asyncio.get_running_loop().call_soon(request.cut, failure)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.extend([request.take_cut(), request.take_cut()])
+
+    task = asyncio.create_task(served())
+    await task
+    assert told == [failure, None] and task.cancelling() == 0
+
+
+async def test_a_request_outside_a_task_is_cut_in_name_only(inferd: Served) -> None:
+    made: list[Request] = []
+    asyncio.get_running_loop().call_soon(lambda: made.append(asked(inferd, "/x")))
+    await asyncio.sleep(0)
+    failure = StatusFailure("over", 503)
+    made[0].cut(failure)
+    assert made[0].take_cut() is failure
+
+
+async def test_a_body_is_required_refused_or_an_object(inferd: Served) -> None:
+    request = asked(inferd, "/x?y=z")
+    with pytest.raises(BodyMissing):
+        request.require_body()
+    assert request.body_refused().reason == "request [GET /x] does not support having a body"
+    assert await request.raw() == b""
+    with pytest.raises(BodyMissing):
+        await request.document()
+    answer = await inferd.ask("PUT", "/_inference/completion/e", {"service": "x"})
+    assert answer.reason == "Unknown service [x]"
+
+
+async def test_a_client_has_left_once_its_transport_closes(inferd: Served) -> None:
+    request = asked(inferd, "/x")
+    transport = request.http.transport
+    assert isinstance(transport, Mock)
+    for closing in (True, False):
+        transport.is_closing.return_value = closing
+        assert request.client_left() is closing
+    request.note_first_chunk()
+    assert request.trace.first_chunk is not None and 0 <= request.trace.first_chunk <= request.elapsed()
