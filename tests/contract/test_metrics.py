@@ -1,6 +1,8 @@
 """``GET /metrics`` as Prometheus reads it."""
 
 import asyncio
+import re
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -70,3 +72,13 @@ async def test_scrapes_at_once_are_each_whole(inferd: Served) -> None:
     texts = await asyncio.gather(*(inferd.ask("GET", "/metrics") for _ in range(5)))
     assert all(text.text.count("# TYPE inferd_requests_total counter") == 1 for text in texts)
     assert all(text.text.endswith("\n") and "inferd_upstream_up" in text.text for text in texts)
+
+
+async def test_the_dashboard_and_the_alerts_ask_for_what_is_there(inferd: Served) -> None:
+    await inferd.put("c", "chat_completion")
+    assert (await inferd.ask("POST", "/_inference/chat_completion/c/_unified", CHAT)).status == 200
+    there = {name for name, _ in await _scraped(inferd)}
+    asked = set()
+    for file in ("contrib/grafana/inferd.json", "contrib/prometheus/alerts.yml"):
+        asked |= set(re.findall(r"\b(?:inferd|process)_[a-z_]+", Path(file).read_text()))
+    assert len(asked) > 10 and sorted(asked - there) == []

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientSession, TCPConnector
 from cryptography import x509
 
-from tests.e2e.certificates import write_certificate
+from tests.certificates import write_certificate
 from tests.e2e.daemon_process import CHAT, Daemon, inferd, make_endpoint, refused_start, running
 
 

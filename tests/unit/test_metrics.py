@@ -58,6 +58,8 @@ def test_retries_and_tokens_add_up_for_each_endpoint() -> None:
     # What never went upstream waited for nothing there; what streamed nothing had no first chunk.
     assert found["inferd_upstream_seconds_count['chat_completion']"] == 3
     assert "inferd_first_chunk_seconds_count['chat_completion']" not in found
+    counted.request("POST", "/", 200, 0.1, "a", Trace(task_type=CHAT, attempts=1, first_chunk=0.2))
+    assert _found(counted)["inferd_first_chunk_seconds_bucket['0.25', 'chat_completion']"] == 1
 
 
 def test_only_endpoints_that_are_kept_remain() -> None:
