@@ -34,6 +34,9 @@ class Connection:
 
     async def say(self, data: bytes) -> None:
         """Sends ``data`` as soon as the peer takes it."""
+        # uvloop's transports take nothing more once they are closed, and say so by another exception.
+        if self.writer.is_closing():
+            raise ConnectionResetError
         self.writer.write(data)
         await self.writer.drain()
 

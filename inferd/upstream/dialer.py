@@ -94,13 +94,19 @@ class Dialer:
     async def _connected(self, origin: Origin, address: str, make: Callable[[], Connection]) -> Connection:
         # By its address and not by a socket of ours: uvloop closes the descriptor of such a socket behind its back if
         # the upstream leaves at once, and the socket would close whatever has that number next.
-        _, connection = await asyncio.get_running_loop().create_connection(
-            make,
-            address,
-            origin.port,
-            ssl=self._context() if origin.tls else None,
-            server_hostname=origin.host.rstrip(".") if origin.tls else None,
-        )
+        connection = make()
+        try:
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection,
+                address,
+                origin.port,
+                ssl=self._context() if origin.tls else None,
+                server_hostname=origin.host.rstrip(".") if origin.tls else None,
+            )
+        except BaseException:
+            # uvloop closes what it has just connected for one who gives up, and does not tell the connection.
+            connection.connection_lost(None)
+            raise
         return connection
 
     def _context(self) -> ssl.SSLContext:
