@@ -6,7 +6,7 @@ from aiohttp import web
 from inferd.rest import answer, inference_request, long_answer
 from inferd.rest.request import Request
 from inferd.schema.endpoint import TaskType
-from inferd.schema.inference import Completions, Embeddings, Passages, Results
+from inferd.schema.inference import Embeddings, Passages, Results
 
 
 class _Embedding(msgspec.Struct):
@@ -29,11 +29,9 @@ async def handle(request: Request) -> web.Response:
 
 def document(task_type: TaskType, results: Results) -> dict[str, object]:
     """The answer's body (Elasticsearch's DenseEmbeddingFloatResults, GenericDenseEmbeddingFloatResults …)."""
-    match results:
-        case Embeddings(vectors):
-            name = "embeddings" if task_type is TaskType.EMBEDDING else "text_embedding"
-            return {name: [_Embedding(vector) for vector in vectors]}
-        case Passages(inputs):
-            return {"chunked_inference_service_result": inputs}
-        case Completions(texts):
-            return {"completion": [_Completion(text) for text in texts]}
+    if isinstance(results, Embeddings):
+        name = "embeddings" if task_type is TaskType.EMBEDDING else "text_embedding"
+        return {name: [_Embedding(vector) for vector in results.vectors]}
+    if isinstance(results, Passages):
+        return {"chunked_inference_service_result": results.inputs}
+    return {"completion": [_Completion(text) for text in results.texts]}
