@@ -23,7 +23,7 @@ from inferd import __version__, systemd
 from inferd.app import App, assembled
 from inferd.config import BadConfiguration, Config, load
 from inferd.daemon.acceptor import Acceptor, connection_limit
-from inferd.daemon.drain import drain
+from inferd.daemon.draining import drain
 from inferd.daemon.heartbeat import Heartbeat
 from inferd.daemon.reload import Reloader
 from inferd.daemon.sockets import CannotListen, Listening, listen

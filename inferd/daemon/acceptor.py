@@ -5,6 +5,7 @@ asyncio's own servers accept whatever comes: at the descriptor limit they then s
 """
 
 import asyncio
+import contextlib
 import resource
 import socket
 import ssl
@@ -38,8 +39,10 @@ def connection_limit(wanted: int) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, WANTED_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < enough:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
-        soft = enough
+        # Where a sandbox forbids it, what there is must do.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+            soft = enough
     elif soft == resource.RLIM_INFINITY:
         soft = WANTED_DESCRIPTORS
     free = max(soft - RESERVED, 2)
