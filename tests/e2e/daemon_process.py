@@ -106,7 +106,7 @@ class Daemon:
             return await self.process.wait()
 
     async def stopped(self) -> int:
-        """Its exit status after SIGTERM, one if it got none yet; the log must hold no bug, no traceback and no error of the loop."""
+        """Its exit status after SIGTERM, which is sent unless it was; the log must be clean: no bug, no traceback."""
         if self.process.returncode is None and not self._told_to_stop:
             # A second one would end it without a drain.
             self.signal(signal.SIGTERM)
