@@ -84,7 +84,9 @@ async def test_a_second_sigterm_ends_it_now(daemon: Daemon, client: ClientSessio
 async def test_who_waits_for_a_place_he_cannot_get_in_time_is_told_to_come_again(
     tmp_path: Path, client: ClientSession
 ) -> None:
-    environ = {"INFERD_LIMITS_BURST": "1", "INFERD_INFERENCE_VALIDATE_ON_PUT": "off"}
+    environ = {
+        "INFERD_LIMITS_BURST": "1", "INFERD_INFERENCE_VALIDATE_ON_PUT": "off", "INFERD_SERVER_DRAIN_TIMEOUT": "1",
+    }  # fmt: skip
     async with running(tmp_path, "--simulate", environ=environ) as daemon:
         await make_endpoint(
             client, daemon.url, "texts", "text_embedding", model_id="m", rate_limit={"requests_per_minute": 1}
