@@ -5,15 +5,14 @@ that grew too long goes on in ``test_put_<part>.py`` beside it. The tests run in
 debugging included, so that what it finds fails them too. Arguments are modules to look at instead of all.
 """
 
-import argparse
+import importlib
 import io
 import os
-import subprocess
+import signal
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import coverage
 import pytest
@@ -28,35 +27,70 @@ EXCUSED = {
     "inferd/upstream/__init__.py": "a docstring",
 }
 
-# A module whose tests take longer than this hangs; seconds.
+# What most tests import. It is imported once, and each module is measured in a fork that finds it there.
+COMMON = ("aiohttp.web", "cryptography.hazmat.primitives", "hypothesis", "msgspec", "pytest_aiohttp.plugin")
+
+# Tests of one module that take longer hang; seconds.
 PATIENCE = 300
 
 
-class Verdict(NamedTuple):
-    """Whether a module is covered by its own tests, and what they printed."""
+class Run(NamedTuple):
+    """The tests of one module, running in a process of their own, and what they print."""
 
     module: Path
-    covered: bool
-    report: str
+    output: IO[bytes]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(names: list[str]) -> int:
     """Runs the gate; 1 if a module has no test of its own or is not covered by it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--alone", action="store_true", help="measure one module in this process")
-    parser.add_argument("modules", nargs="*", type=Path)
-    parsed = parser.parse_args(arguments)
-    if parsed.alone:
-        return _measured(parsed.modules[0])
-    modules = parsed.modules or sorted(Path("inferd").rglob("*.py"))
-    failed = _excuses_without_module()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for verdict in pool.map(_judged, [module for module in modules if str(module) not in EXCUSED]):
-            if not verdict.covered:
-                failed.append(str(verdict.module))
-                print(f"--- {verdict.module}\n{verdict.report}", flush=True)
-    print(f"own coverage: {len(modules)} modules, {len(EXCUSED)} excused, {len(failed)} failed: {' '.join(failed)}")
+    modules = sorted(map(Path, names)) or sorted(Path("inferd").rglob("*.py"))
+    failed = [name for name in EXCUSED if not Path(name).exists()]
+    waiting = []
+    for module in modules:
+        if own_tests(module)[0].exists():
+            waiting.append(module)
+        elif str(module) not in EXCUSED:
+            failed.append(f"{module} ({own_tests(module)[0]} does not exist)")
+    failed += _failed(waiting)
+    print("".join(f"own coverage: {name}\n" for name in failed), end="")
+    print(f"own coverage: {len(modules)} modules, {len(EXCUSED)} of all excused, {len(failed)} failed")
     return 1 if failed else 0
+
+
+def _failed(modules: list[Path]) -> list[str]:
+    """Measures ``modules``, as many at once as there are processors; those that failed, whose output is printed."""
+    os.environ["PYTHONASYNCIODEBUG"] = "1"  # For the processes that tests start.
+    sys.path.insert(0, "")
+    for name in COMMON:
+        importlib.import_module(name)
+    waiting, failed = modules[::-1], []
+    running: dict[int, Run] = {}
+    while waiting or running:
+        while waiting and len(running) < (os.cpu_count() or 1):
+            run = Run(waiting.pop(), tempfile.TemporaryFile())
+            running[_begun(run)] = run
+        pid, status = os.wait()
+        run = running.pop(pid)
+        with run.output:
+            if status != 0:
+                run.output.seek(0)
+                print(f"--- {run.module}\n{run.output.read().decode(errors='replace')}", flush=True)
+                failed.append(str(run.module))
+    return failed
+
+
+def _begun(run: Run) -> int:
+    """Forks a process that measures; its id."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(run.output.fileno(), 1)
+        os.dup2(run.output.fileno(), 2)
+        signal.alarm(PATIENCE)
+        covered = _is_covered(run.module)
+        sys.stdout.flush()
+        os._exit(0 if covered else 1)
+    return pid
 
 
 def own_tests(module: Path) -> list[Path]:
@@ -77,36 +111,19 @@ def _name(module: Path) -> str:
     return "init" if module.stem == "__init__" else module.stem
 
 
-def _excuses_without_module() -> list[str]:
-    return [name for name in EXCUSED if not Path(name).exists()]
-
-
-def _judged(module: Path) -> Verdict:
-    test = own_tests(module)[0]
-    if not test.exists():
-        return Verdict(module, False, f"{test} does not exist")
-    command = [sys.executable, "-X", "dev", __file__, "--alone", str(module)]
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return Verdict(module, False, f"{test} was not done within {PATIENCE} seconds")
-    return Verdict(module, run.returncode == 0, run.stdout + run.stderr)
-
-
-def _measured(module: Path) -> int:
-    """Runs the tests of ``module`` under coverage in this process; 1 unless they pass and cover it."""
-    os.environ["PYTHONASYNCIODEBUG"] = "1"  # For the processes that tests start.
-    sys.path.insert(0, "")
+def _is_covered(module: Path) -> bool:
+    """Whether the tests of ``module`` pass and cover it."""
     # One module is measured; what setup.cfg says of the whole package would hide the wish.
     measure = coverage.Coverage(data_file=None, branch=True, source=[], include=[str(module)])
     measure.start()
-    passed = pytest.main(["--quiet", "--no-header", *map(str, own_tests(module))])
+    # pytest cannot rewrite the assertions of plug-ins that are imported already, and would complain.
+    passed = pytest.main(["--quiet", "--no-header", "--assert=plain", *map(str, own_tests(module))])
     measure.stop()
     report = io.StringIO()
     percent = measure.report(file=report, show_missing=True)
     print(report.getvalue())
-    return 0 if passed == 0 and percent == 100 else 1
+    return passed == 0 and percent == 100
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
