@@ -108,7 +108,7 @@ def own_tests(module: Path) -> list[Path]:
 
 
 def _name(module: Path) -> str:
-    return "init" if module.stem == "__init__" else module.stem
+    return module.stem.strip("_")
 
 
 def _is_covered(module: Path) -> bool:
