@@ -145,7 +145,7 @@ def _first_duplicate(raw: bytes) -> MalformedContent:
             return MalformedContent(f"{place_at(raw, offset)} Duplicate field '{path[-1]}'")
         if is_key:
             seen.add(path)
-    raise AssertionError("a duplicate key was announced")  # pragma: no cover
+    raise AssertionError("a duplicate key was announced")  # pragma: no cover  # whoever calls this has met it
 
 
 def _walk(raw: bytes) -> Iterator[tuple[Path, int, bool]]:

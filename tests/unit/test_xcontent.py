@@ -128,7 +128,7 @@ def test_what_msgspec_says_and_about_which_path() -> None:
     assert path_in(problem(b"1", str)) == ("Expected `str`, got `int`", ())
     nested = problem(b'[1,[2,"x"]]', tuple[int, list[int]])
     assert path_in(nested) == ("Expected `int`, got `str`", (1, 1))
-    named = problem(b'[{"a":"x"}]', list[msgspec.defstruct("S", [("a", int)])])  # type: ignore[misc]
+    named = problem(b'[{"a":"x"}]', list[msgspec.defstruct("S", [("a", int)])])  # type: ignore[misc]  # a run-time type
     assert path_in(named) == ("Expected `int`, got `str`", (0, "a"))
 
 

@@ -72,7 +72,7 @@ class Waiting:
             await asyncio.Event().wait()
         finally:
             self.ended.set()
-        raise AssertionError  # pragma: no cover
+        raise AssertionError
 
 
 @pytest.mark.parametrize(

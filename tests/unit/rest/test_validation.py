@@ -14,7 +14,7 @@ from tests.served import Served
 
 
 async def _handle(request: Request) -> web.Response:
-    raise AssertionError  # pragma: no cover
+    raise AssertionError
 
 
 async def request(inferd: Served, query: str = "") -> Request:
