@@ -105,6 +105,18 @@ class LibraryHandler(logging.Handler):
         self._log.warning("library", logger=record.name, event=event, exception=kind)
 
 
+def where(bug: BaseException) -> str:
+    """The innermost file and line of Python's, which say where without saying with what."""
+    place, traceback = "?", bug.__traceback__
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        # Compiled modules show frames of sources that are not there.
+        if file.endswith(".py"):
+            place = f"{file}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place
+
+
 def _now() -> str:
     now = time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"

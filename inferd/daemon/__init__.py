@@ -28,7 +28,7 @@ from inferd.daemon.heartbeat import Heartbeat
 from inferd.daemon.reload import Reloader
 from inferd.daemon.sockets import CannotListen, Listening, listen
 from inferd.daemon.tls import Certificate, CertificateUnusable
-from inferd.log import LibraryHandler, Log
+from inferd.log import LibraryHandler, Log, where
 from inferd.registry import ServiceUnusable
 from inferd.store import StoreUnusable
 
@@ -146,8 +146,9 @@ def _bind_log(log: Log) -> None:
     logging.basicConfig(handlers=[LibraryHandler(log)], level=logging.WARNING, force=True)
 
     def on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        kind = type(context.get("exception")).__name__
-        log.seldom("the event loop had an error", event=str(context.get("message"))[:200], exception=kind)
+        told, bug = str(context.get("message"))[:200], context.get("exception")
+        place = where(bug) if bug is not None else None
+        log.seldom("the event loop had an error", event=told, exception=type(bug).__name__, where=place)
 
     asyncio.get_running_loop().set_exception_handler(on_loop_error)
 

@@ -8,7 +8,7 @@ from aiohttp import HttpVersion10, web
 from aiohttp.hdrs import METH_ALL
 
 from inferd.errors import Document, Failure, FlatFailure, IllegalArgument, StatusFailure, chat_envelope, envelope
-from inferd.log import Log
+from inferd.log import Log, where
 from inferd.rest import answer, media_type
 from inferd.rest.parts import Parts
 from inferd.rest.request import Request
@@ -70,7 +70,7 @@ class Dispatcher:
             if isinstance(bug, ConnectionError) and request.client_left():
                 raise
             # The one place where anything is caught: a bug must cost one request, and its text may hold anything.
-            self._log.error("bug", exception=type(bug).__name__, where=_where(bug), path=request.route.path)
+            self._log.error("bug", exception=type(bug).__name__, where=where(bug), path=request.route.path)
             return await self._failed(request, StatusFailure("an internal error of inferd; its log has the place", 500))
 
     async def _answered(self, request: Request) -> web.StreamResponse:
@@ -182,13 +182,3 @@ def _opaque_id(http: web.BaseRequest) -> str | None:
     """The client's own name for the request, if it may stand in a header and in the log."""
     opaque = http.headers.get("X-Opaque-Id")
     return opaque if opaque and len(opaque) <= MAX_OPAQUE and opaque.isascii() and opaque.isprintable() else None
-
-
-def _where(bug: BaseException) -> str:
-    """The innermost file and line, which say where without saying with what."""
-    traceback = bug.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    if traceback is None:
-        return "?"
-    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"

@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inferd.config import Log as LogConfig
-from inferd.log import SELDOM, LibraryHandler, Log
+from inferd.log import SELDOM, LibraryHandler, Log, where
 
 
 class Terminal(io.StringIO):
@@ -183,3 +185,13 @@ def test_a_library_that_says_there_is_no_exception_is_understood() -> None:
     stream = io.StringIO()
     LibraryHandler(Log(LogConfig(), stream)).emit(record)
     assert "exception" not in said(stream)[0]
+
+
+def test_a_place_is_the_innermost_of_python_s_files() -> None:
+    assert where(ValueError("never raised")) == "?"
+    compiled = "def f():\n    raise ValueError\n"
+    names: dict[str, Callable[[], None]] = {}
+    exec(compile(compiled, "uvloop/handle.pyx", "exec"), {}, names)  # As a compiled module shows itself.
+    with pytest.raises(ValueError) as raised:
+        names["f"]()
+    assert re.fullmatch(r".*/test_log\.py:\d+", where(raised.value))
