@@ -13,7 +13,6 @@ from aiohttp import web
 from inferd import client_keys
 from inferd.errors import StatusFailure, envelope
 from inferd.rest import answer
-from inferd.rest.dispatch import _where
 from inferd.rest.request import Request
 from inferd.rest.routing import Handler, Route
 from inferd.rest.stream import EventStream
@@ -288,7 +287,3 @@ async def test_every_log_line_tells_what_befell(inferd: Served) -> None:
         "upstream_status": 200, "queue_ms": 250.0, "first_chunk_ms": 500.0, "attempts": 2, "tokens_in": 3,
         "tokens_out": 4, "remote": "127.0.0.1",
     }  # fmt: skip
-
-
-def test_a_failure_of_nowhere_is_still_told() -> None:
-    assert _where(KeyError()) == "?"
