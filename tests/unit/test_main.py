@@ -1,4 +1,4 @@
-"""``python -m inferd``."""
+"""``python -m inferd`` is the ``inferd`` command."""
 
 import runpy
 import sys
@@ -8,11 +8,14 @@ import pytest
 from inferd import __version__
 
 
-def test_it_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["inferd", "--version"])
-    sys.modules.pop("inferd.__main__", None)
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as ended:
         runpy.run_module("inferd", run_name="__main__")
+    assert ended.value.code == 0
     assert capsys.readouterr().out == f"inferd {__version__}\n"
-    # Imported, it runs nothing.
+
+
+def test_only_the_main_module_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["inferd", "--version"])
     runpy.run_module("inferd.__main__", run_name="imported")
