@@ -72,6 +72,8 @@ async def _send_events(answer: Answer, head: bytes, writer: asyncio.StreamWriter
         await writer.drain()
         if pace:
             await asyncio.sleep(pace)
+            # What was lost meanwhile is a ConnectionResetError here; uvloop would call the next write a RuntimeError.
+            await writer.drain()
     if manner.stop_at is not None:
         # The next chunk begins and does not end, so that no client can take the rest for a whole answer.
         writer.write(b"100\r\ndata: {")
