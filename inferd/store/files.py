@@ -37,7 +37,8 @@ def prepare(directory: Path) -> None:
     """
     with _told(directory):
         if not directory.exists():
-            directory.mkdir(mode=0o700, parents=True)
+            # Another process may make it at this very moment: the daemon and the first client key, say.
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             # A umask may have taken bits of our own away.
             directory.chmod(0o700)
             sync_folder(directory.parent)

@@ -33,6 +33,21 @@ def test_a_new_folder_is_private_whatever_the_umask(tmp_path: Path) -> None:
     assert mode(tmp_path / "state") == 0o700
 
 
+def test_a_folder_that_another_makes_at_the_same_moment_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "state"
+    make = Path.mkdir
+
+    def make_second(path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        make(path, 0o700)
+        make(path, mode, parents, exist_ok)
+
+    monkeypatch.setattr(Path, "mkdir", make_second)
+    files.prepare(folder)
+    assert mode(folder) == 0o700
+
+
 def test_an_empty_folder_of_ours_is_closed_and_a_private_one_left_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     folder.mkdir()
