@@ -66,7 +66,7 @@ class _Reader:
         others = [key for key in _java_order(self._settings) if key not in ("strategy", *keys)]
         if others:
             listed = ", ".join(others)
-            self.problems.append(f"{strategy} based chunking settings can not have the following settings: [{listed}]")
+            self.problems.append(f"{strategy} chunking settings can not have the following settings: [{listed}]")
 
     def integer(self, key: str) -> int | None:
         """An Integer has 32 bits, and ``true`` and ``1.0`` are none."""
@@ -120,7 +120,7 @@ class _Reader:
 
 
 def _sentence(reader: _Reader) -> ChunkingSettings:
-    reader.refuse_others("Sentence", "max_chunk_size", "sentence_overlap")
+    reader.refuse_others("Sentence based", "max_chunk_size", "sentence_overlap")
     size = reader.size(SMALLEST_SENTENCE_SIZE)
     overlap = reader.integer("sentence_overlap")
     if overlap not in (None, 0, 1):
@@ -129,7 +129,7 @@ def _sentence(reader: _Reader) -> ChunkingSettings:
 
 
 def _word(reader: _Reader) -> ChunkingSettings:
-    reader.refuse_others("Word", "max_chunk_size", "overlap")
+    reader.refuse_others("Word based", "max_chunk_size", "overlap")
     size = reader.size(SMALLEST_SIZE)
     if size is None:
         return DEFAULT  # Never seen: a problem is on record, and the bound of the overlap is unknown.

@@ -95,6 +95,10 @@ def test_the_limit_bounds_what_is_asked_for_and_what_is_not(value: dict[str, obj
             + _TYPE.format("separators", "{a=1}", "String"),
         ),
         (
+            {"strategy": "recursive", "overlap": 1},
+            "1: Recursive chunking settings can not have the following settings: [overlap];",
+        ),
+        (
             {"strategy": "recursive", "separators": [], "separator_group": "markdown"},
             "1: Recursive chunking settings can not have both separators and separator_set;",
         ),
