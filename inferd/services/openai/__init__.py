@@ -26,6 +26,7 @@ from inferd.services.openai.settings import (
     parse_secrets,
     parse_service_settings,
     parse_task_settings,
+    task_fields,
     update_secrets,
     update_service_settings,
 )
@@ -58,9 +59,10 @@ class OpenAIService:
         fields = Fields(_with_legacy_model(given, task_given), SCOPE)
         secret_fields = fields.split("api_key", "client_secret")
         settings = parse_service_settings(fields, task_type, self._tools.policy.check_url)
-        task_settings = parse_task_settings(task_given)
+        given_for_task = task_fields(task_given)
+        task_settings = parse_task_settings(given_for_task)
         secrets = parse_secrets(secret_fields, oauth2=settings.client_id is not None)
-        refuse_unknown(self.name, body, fields.leftover)
+        refuse_unknown(self.name, body, fields.leftover, given_for_task.leftover)
         endpoint = Endpoint(
             inference_id=inference_id,
             task_type=task_type,
@@ -74,16 +76,17 @@ class OpenAIService:
     def update_endpoint(self, endpoint: Endpoint, secrets: Secrets, changes: Document) -> tuple[Endpoint, Secrets]:
         """See InferenceService; settings merge, chunking settings are replaced (UpdateInferenceModelAction)."""
         fields = Fields(object_in(changes, "service_settings") or {}, SCOPE)
-        task_given = object_in(changes, "task_settings")
+        given_for_task = task_fields(object_in(changes, "task_settings"))
         chunking = endpoint.chunking_settings
         if endpoint.task_type in EMBEDDING_TASKS and changes.get("chunking_settings"):
             chunking = self._chunking(changes)
         secret_fields = fields.split("api_key", "client_secret")
         old, old_task = _settings_in(endpoint)
         settings = update_service_settings(old, fields, self._tools.policy.check_url)
-        task_settings = override_task_settings(old_task, task_given)
+        task_settings = override_task_settings(old_task, given_for_task)
         secrets = update_secrets(secrets, secret_fields)
-        refuse_unknown(self.name, changes if endpoint.task_type not in EMBEDDING_TASKS else {}, fields.leftover)
+        unused = changes if endpoint.task_type not in EMBEDDING_TASKS else {}
+        refuse_unknown(self.name, unused, fields.leftover, given_for_task.leftover)
         updated = msgspec.structs.replace(
             endpoint, service_settings=settings, task_settings=task_settings, chunking_settings=chunking
         )
@@ -158,7 +161,10 @@ class OpenAIService:
         return settings_info()
 
     def _begun(self, call: Call, request: InferenceRequest) -> Call:
-        return self._errands.begun(call, override_task_settings(task_settings_of(call), request.task_settings))
+        given = task_fields(request.task_settings)
+        settings = override_task_settings(task_settings_of(call), given)
+        refuse_unknown(self.name, given.leftover)
+        return self._errands.begun(call, settings)
 
     async def _answer(self, call: Call, body: bytes) -> bytes:
         errand = await self._errands.made(call, body)

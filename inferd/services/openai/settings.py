@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from inferd.errors import Document, StatusFailure, ValidationFailed
+from inferd.errors import Document, ValidationFailed
 from inferd.schema.endpoint import EMBEDDING_TASKS, Secrets, Settings, TaskType
 from inferd.services.fields import Fields, header_problem
 from inferd.upstream.addresses import BadUrl
@@ -162,26 +162,27 @@ def update_secrets(old: Secrets, fields: Fields) -> Secrets:
     return old if value is None else Secrets({kind: value})
 
 
-def parse_task_settings(settings: Document | None) -> OpenAITaskSettings:
-    """Task settings of a PUT, an ``_update`` or one request; unknown keys are refused."""
-    fields = Fields(settings or {}, "task_settings")
+def task_fields(settings: Document | None) -> Fields:
+    """``settings`` to be read by one of the two that follow, which leave over what is unknown."""
+    return Fields(settings or {}, "task_settings")
+
+
+def parse_task_settings(fields: Fields) -> OpenAITaskSettings:
+    """Task settings of a PUT; ValidationFailed with all problems."""
     user = fields.string("user")
     headers = _headers(fields)
     fields.done()
-    if fields.leftover:
-        unknown = next(iter(fields.leftover))
-        raise StatusFailure(f"[task_settings] unknown field [{unknown}]")
     return OpenAITaskSettings(user=user, headers=headers)
 
 
-def override_task_settings(old: OpenAITaskSettings, settings: Document | None) -> OpenAITaskSettings:
-    """``old`` with what ``settings`` of an ``_update`` or of one request say instead, ``headers`` as a whole.
+def override_task_settings(old: OpenAITaskSettings, fields: Fields) -> OpenAITaskSettings:
+    """``old`` with what ``fields`` of an ``_update`` or of one request say instead, ``headers`` as a whole.
 
     What they do not name stays, what they name as null (``headers`` as ``{}``, too) is cleared. See
     ``parse_task_settings`` for the failures.
     """
-    given = parse_task_settings(settings)
-    named = settings or {}
+    named = set(fields.leftover)
+    given = parse_task_settings(fields)
     return OpenAITaskSettings(
         user=given.user if "user" in named else old.user,
         headers=given.headers if "headers" in named else old.headers,

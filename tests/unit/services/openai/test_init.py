@@ -86,6 +86,10 @@ def test_only_embeddings_are_chunked(service: OpenAIService) -> None:
             "Configuration contains settings [{dimensions_set_by_user=true}] unknown to the [openai] service",
         ),
         (
+            {"service_settings": SETTINGS, "task_settings": {"usr": "u"}},
+            "Configuration contains settings [{usr=u}] unknown to the [openai] service",
+        ),
+        (
             {"service_settings": {"model_id": "m"}},
             "Validation Failed: 1: [service_settings] must have exactly one field of [api_key, client_secret] set;",
         ),
@@ -152,6 +156,12 @@ def test_an_update_may_not_change_everything(service: OpenAIService, name: str) 
     assert failed.value.reason == (
         f"Configuration contains settings [{{{name}=x}}] unknown to the [openai] service"
     )
+
+
+def test_an_update_names_task_settings_that_are_none(service: OpenAIService) -> None:
+    endpoint, secrets = parsed(service, {"service_settings": SETTINGS})
+    with pytest.raises(StatusFailure, match="usr=u"):
+        service.update_endpoint(endpoint, secrets, {"task_settings": {"usr": "u"}})
 
 
 def test_an_update_cannot_chunk_a_completion(service: OpenAIService) -> None:

@@ -17,6 +17,7 @@ from inferd.services.openai.settings import (
     parse_secrets,
     parse_service_settings,
     parse_task_settings,
+    task_fields,
     update_service_settings,
 )
 from inferd.upstream.addresses import AddressPolicy
@@ -253,7 +254,7 @@ def test_any_settings_are_taken_or_refused(settings: dict[str, Any], task_type: 
     for attempt in (
         lambda: parse_service_settings(fields, task_type, CHECK),
         lambda: parse_secrets(secrets, oauth2=False),
-        lambda: parse_task_settings(settings),
+        lambda: parse_task_settings(task_fields(settings)),
         lambda: update_service_settings(OpenAISettings(model_id="m", rate_limit=RateLimitSettings(1)), fields, CHECK),
     ):
         try:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from inferd.errors import StatusFailure, ValidationFailed
+from inferd.errors import ValidationFailed
 from inferd.schema.endpoint import Secrets
 from inferd.services.fields import Fields
 from inferd.services.openai.settings import (
@@ -13,6 +13,7 @@ from inferd.services.openai.settings import (
     override_task_settings,
     parse_secrets,
     parse_task_settings,
+    task_fields,
     update_secrets,
 )
 
@@ -77,10 +78,11 @@ def test_a_secret_is_updated_by_one_of_its_kind() -> None:
 
 
 def test_task_settings() -> None:
-    assert parse_task_settings({"user": "u", "headers": {"X-A": "b", "X-B": None}}) == OpenAITaskSettings(
+    assert parse_task_settings(task_fields({"user": "u", "headers": {"X-A": "b", "X-B": None}})) == OpenAITaskSettings(
         user="u", headers={"X-A": "b"}
     )
-    assert parse_task_settings(None) == parse_task_settings({"headers": {}}) == OpenAITaskSettings()
+    for nothing in (None, {"headers": {}}):
+        assert parse_task_settings(task_fields(nothing)) == OpenAITaskSettings()
 
 
 TASK_ROWS = [
@@ -112,14 +114,14 @@ TASK_ROWS = [
 @pytest.mark.parametrize(("settings", "message"), TASK_ROWS)
 def test_task_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationFailed) as failed:
-        parse_task_settings(settings)
+        parse_task_settings(task_fields(settings))
     assert failed.value.reason == f"Validation Failed: 1: {message};"
 
 
-def test_unknown_task_settings_are_refused() -> None:
-    with pytest.raises(StatusFailure) as failed:
-        parse_task_settings({"usr": "u"})
-    assert (failed.value.status, failed.value.reason) == (400, "[task_settings] unknown field [usr]")
+def test_unknown_task_settings_are_left_over() -> None:
+    fields = task_fields({"usr": "u", "user": "v"})
+    parse_task_settings(fields)
+    assert fields.leftover == {"usr": "u"}
 
 
 @pytest.mark.parametrize(
@@ -137,4 +139,4 @@ def test_unknown_task_settings_are_refused() -> None:
 def test_task_settings_are_overridden_field_by_field(
     given: dict[str, Any] | None, result: OpenAITaskSettings
 ) -> None:
-    assert override_task_settings(OpenAITaskSettings(user="u", headers={"X": "1"}), given) == result
+    assert override_task_settings(OpenAITaskSettings(user="u", headers={"X": "1"}), task_fields(given)) == result
