@@ -81,7 +81,8 @@ def test_task_settings() -> None:
     assert parse_task_settings(task_fields({"user": "u", "headers": {"X-A": "b", "X-B": None}})) == OpenAITaskSettings(
         user="u", headers={"X-A": "b"}
     )
-    for nothing in (None, {"headers": {}}):
+    nothings: list[dict[str, Any] | None] = [None, {"headers": {}}]
+    for nothing in nothings:
         assert parse_task_settings(task_fields(nothing)) == OpenAITaskSettings()
 
 
