@@ -94,8 +94,12 @@ def path_in(problem: msgspec.ValidationError) -> tuple[str, Path]:
 
 def refuse_duplicates(raw: bytes) -> None:
     """MalformedContent if an object in well-formed ``raw`` has a key twice (XContent's duplicate detection)."""
+    # A key has a colon after it, so where there is but one there are no two keys. Seeing that takes 0.2 µs, and
+    # reading the plainest body a second time 3 µs.
+    if raw.find(b":") == raw.rfind(b":"):
+        return
     try:
-        json.loads(raw, object_pairs_hook=_pairs, parse_int=len, parse_float=len)
+        _KEYS.decode(raw.decode("utf-8", "surrogatepass"))
     except _Duplicate:
         raise _first_duplicate(raw) from None
     except RecursionError as problem:
@@ -134,8 +138,12 @@ class _Duplicate(Exception):
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
+    if len(dict(pairs)) != len(pairs):
         raise _Duplicate
+
+
+# Made once: json.loads would make one at each call, which takes twice as long as reading a small body.
+_KEYS = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=len, parse_float=len)
 
 
 def _first_duplicate(raw: bytes) -> MalformedContent:

@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from inferd.errors import IllegalArgument, NumberFormat
 
@@ -42,6 +43,8 @@ def parse(text: str, name: str) -> float:
     return min(max(number, 0) * _UNITS[unit], _LONGEST) / 1_000_000_000
 
 
+# Asked for at every request and mostly for a default, at 8 µs each.
+@lru_cache(64)
 def text_of(seconds: float) -> str:
     """``seconds`` as TimeValue prints it: in the largest unit that is not exceeded, with one decimal at most."""
     nanoseconds = round(seconds * 1_000_000_000)

@@ -1,5 +1,7 @@
 """JSON as XContent reads it: places, duplicates, Java's way of printing."""
 
+from contextlib import nullcontext
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -60,6 +62,7 @@ def test_every_value_is_found_where_it_stands(document: object, indent: int) -> 
         (b'{"a":1,\n "a":2}', "[2:2] Duplicate field 'a'"),
         (b'{"b":[{"a":1},{"a":1,"x":{},"a":2}]}', "[1:29] Duplicate field 'a'"),
         (b'{"\\u0061":1,"a":2}', "[1:13] Duplicate field 'a'"),
+        (b'{"a":{"":":","":[]}}', "[1:14] Duplicate field ''"),
         (b'{"a":tru}', "[1:6] Invalid character"),
         (b'{"a":1} x', "[1:9] Trailing characters"),
         (b"{\n  a:1}", "[2:3] Object keys must be strings"),
@@ -78,13 +81,21 @@ def test_a_key_may_come_again_in_another_object() -> None:
     assert parse_object(b'{"a":{"a":1},"b":{"a":1}}') == {"a": {"a": 1}, "b": {"a": 1}}
 
 
+@given(st.lists(st.sampled_from(["a", "b", ":", "\\u0061"]), max_size=4), st.booleans())
+def test_no_key_twice_goes_unseen(names: list[str], nested: bool) -> None:
+    raw = b"{%b}" % b",".join(b'"%b":":"' % name.encode() for name in names)
+    twice = len({name.replace("\\u0061", "a") for name in names}) < len(names)
+    with pytest.raises(MalformedContent, match="Duplicate field") if twice else nullcontext():
+        refuse_duplicates(b"[%b]" % raw if nested else raw)
+
+
 def test_numbers_of_any_length_are_only_counted_when_looking_for_duplicates() -> None:
     refuse_duplicates(b'{"a":' + b"9" * 10_000 + b"}")
 
 
 def test_nesting_that_only_the_second_scanner_refuses() -> None:
     with pytest.raises(MalformedContent, match="nesting depth"):
-        refuse_duplicates(b"[" * 100_000 + b"]" * 100_000)
+        refuse_duplicates(b'{"a":1,"b":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 
 
 def test_a_problem_without_a_place_is_told_at_the_start() -> None:
