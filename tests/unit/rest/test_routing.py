@@ -43,6 +43,7 @@ ROUTER = Router(
         ("GET", "/a/x%2Fy%20z/", "/a/{id}", {"id": "x/y z"}),
         ("GET", "/a/%FF", "/a/{id}", {"id": "\N{REPLACEMENT CHARACTER}"}),
         ("GET", "/a/k/x", "/a/{kind}/{id}", {"kind": "k", "id": "x"}),
+        ("GET", "/a/" + "x" * 1000, "/a/{id}", {"id": "x" * 1000}),
         ("POST", "/a/x/_go", "/a/{id}/_go", {"id": "x"}),
         ("GET", "/a/x/_go", "/a/{kind}/{id}", {"kind": "x", "id": "_go"}),
     ],
@@ -50,8 +51,9 @@ ROUTER = Router(
 def test_explicit_segments_win_unless_they_lack_the_method(
     method: str, path: str, found: str, values: dict[str, str]
 ) -> None:
-    match = ROUTER.find(method, path)
-    assert (match.route.path, match.route.method, match.values) == (found, method, values)
+    for _ in range(2):
+        match = ROUTER.find(method, path)
+        assert (match.route.path, match.route.method, match.values) == (found, method, values)
     assert match.route.api == "test_routing" and match.route.privilege == "monitor"
 
 
