@@ -15,7 +15,7 @@ from inferd.services.openai.refusal import is_too_large
 from inferd.services.openai.settings import OpenAISettings
 from inferd.services.openai.truncation import halved, limited
 from inferd.services.openai.usage import count
-from inferd.services.openai.vectors import vector_text
+from inferd.services.openai.vectors import must_load, vector_text
 from inferd.steps import LONG, joined, list_as_json, text_as_json
 from inferd.upstream.retry import ATTEMPTS
 
@@ -29,10 +29,10 @@ MAX_AT_ONCE = 4
 MAX_HALVINGS = 2
 
 # Bytes of an answer that take about a millisecond to read, most of it spent on vectors: with more, it is read aside.
-LONG_ANSWER = 24 * 1024
+LONG_ANSWER = 144 * 1024
 
 # Vectors turned to text in one step beside the loop: some milliseconds, after which others have their turn.
-VECTORS_A_STEP = 16
+VECTORS_A_STEP = 64
 
 # Endpoints remembered for wanting arrays; one forgotten costs a refused request.
 MAX_REMEMBERED = 10_000
@@ -145,9 +145,10 @@ class EmbeddingsTask:
     async def _vectors(self, call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
         """The vectors in the answer ``raw``."""
         try:
-            if len(raw) <= LONG_ANSWER:
-                return _texts(_embeddings(call, raw, expected))
-            embeddings = await self._aside.run(_embeddings, call, raw, expected)
+            if len(raw) > LONG_ANSWER:
+                embeddings = await self._aside.run(_embeddings, call, raw, expected)
+            elif not must_load(embeddings := _embeddings(call, raw, expected)):
+                return _texts(embeddings)
             vectors: list[msgspec.Raw] = []
             for at in range(0, expected, VECTORS_A_STEP):
                 vectors += await self._aside.run(_texts, embeddings[at : at + VECTORS_A_STEP])
