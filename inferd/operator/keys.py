@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from inferd import client_keys
-from inferd.operator import add_state_arguments, state_of
+from inferd.operator.state import add_state_arguments, state_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

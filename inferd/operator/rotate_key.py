@@ -8,7 +8,7 @@ import argparse
 import os
 from pathlib import Path
 
-from inferd.operator import add_state_arguments, key_places_of, state_of
+from inferd.operator.state import add_state_arguments, key_places_of, state_of
 from inferd.store.database import Database
 from inferd.store.files import DATABASE, locked, sync_folder
 from inferd.store.making import PURPOSE

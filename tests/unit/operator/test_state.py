@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inferd.config import BadConfiguration
-from inferd.operator import add_state_arguments, key_places_of, state_of
+from inferd.operator.state import add_state_arguments, key_places_of, state_of
 
 
 def _parsed(*arguments: str) -> argparse.Namespace:
