@@ -21,6 +21,12 @@ _AT_PATH = re.compile(r"^(.*) - at `(?:key in )?(\$.*)`$", re.DOTALL)
 # An escape in a string; the group is there where it is half of a surrogate pair without its other half.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+# Strings, also one that never ends, and the brackets that stand in none.
+_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]]', re.DOTALL)
+
+# Levels of objects and arrays a body may have. Tools and settings have some ten; printing or sending on what is nested
+# as deep as the interpreter can read needs more of its stack than there is.
+MAX_DEPTH = 100
 
 Path = tuple[str | int, ...]
 
@@ -41,9 +47,10 @@ def parse_object(raw: bytes) -> Document:
     MalformedContent for anything else: malformed JSON, invalid UTF-8, nesting too deep, a duplicate key (the first
     one met), another kind of value. TruncatedContent where the document ends too early.
     """
+    refuse_deep(raw)
     try:
         document = msgspec.json.decode(raw)
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise malformed(raw, problem) from None
     if not isinstance(document, dict):
         raise MalformedContent(f"{place_of(raw, ())} Failed to parse object: expecting token of type [START_OBJECT]")
@@ -51,10 +58,29 @@ def parse_object(raw: bytes) -> Document:
     return document
 
 
+def refuse_deep(raw: bytes) -> None:
+    """MalformedContent if ``raw``, JSON or not, opens more than MAX_DEPTH brackets within each other.
+
+    You call it before ``raw`` is decoded: whatever is done with the rest of it is then within the interpreter's bounds.
+    """
+    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        return
+    depth = 0
+    for found in _STRING_OR_BRACKET.finditer(raw):
+        first = raw[found.start()]
+        if first in b"{[":
+            depth += 1
+        elif first in b"}]":
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise MalformedContent(
+                f"{place_at(raw, found.start())} Document nesting depth ({depth}) exceeds the maximum allowed "
+                f"({MAX_DEPTH})"
+            )
+
+
 def malformed(raw: bytes, problem: Exception) -> MalformedContent | TruncatedContent:
-    """The failure that tells a client what msgspec (or the interpreter) found wrong with ``raw`` as JSON."""
-    if isinstance(problem, RecursionError):
-        return MalformedContent("[1:1] Document nesting depth exceeds the maximum allowed")
+    """The failure that tells a client what msgspec found wrong with ``raw`` as JSON, which is not too deep."""
     if isinstance(problem, UnicodeDecodeError):
         at = _invalid_utf8(raw)
         return MalformedContent(f"{place_at(raw, at)} Invalid UTF-8 byte 0x{raw[at]:02x}")
@@ -102,8 +128,6 @@ def refuse_duplicates(raw: bytes) -> None:
         _KEYS.decode(raw.decode("utf-8", "surrogatepass"))
     except _Duplicate:
         raise _first_duplicate(raw) from None
-    except RecursionError as problem:
-        raise malformed(raw, problem) from None
 
 
 def java_text(value: object) -> str:
@@ -141,6 +165,18 @@ def _pairs(pairs: list[tuple[str, object]]) -> None:
     if len(dict(pairs)) != len(pairs):
         raise _Duplicate
 
+
+class _NoConstant(ValueError):
+    """JavaScript's NaN and Infinity, which the standard library takes for JSON."""
+
+
+def _refuse_constant(name: str) -> None:
+    raise _NoConstant(name)
+
+
+_CONSTANTS = (b"NaN", b"Infinity", b"-Infinity")
+
+_STRICT = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_refuse_constant)
 
 # Made once: json.loads would make one at each call, which takes twice as long as reading a small body.
 _KEYS = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=len, parse_float=len)
@@ -189,19 +225,24 @@ def _step(path: list[str | int]) -> bool:
 def _first_fault(raw: bytes) -> Place:
     """Where JSON stops being JSON; the standard library says it exactly, msgspec sometimes one byte late."""
     try:
-        json.loads(raw)
+        _read_through(raw)
     except json.JSONDecodeError as problem:
         return Place(problem.lineno, problem.colno)
-    except ValueError:
-        pass  # A number too long for it, or bytes that are not text: then the start will do.
+    except _NoConstant:
+        return place_at(raw, next(token.start(1) for token in _TOKEN.finditer(raw) if token[1] in _CONSTANTS))
     return Place(1, 1)
+
+
+def _read_through(raw: bytes) -> None:
+    """Reads ``raw`` as text, since bytes with a NUL among the first are taken for another encoding."""
+    _STRICT.decode(raw.decode("utf-8", "replace"))
 
 
 def _lone_surrogate(raw: bytes) -> int | None:
     """Where half a surrogate pair is escaped, if nothing else is wrong with ``raw``: msgspec calls it truncated."""
     try:
-        json.loads(raw)
-    except (ValueError, RecursionError):
+        _read_through(raw)
+    except ValueError:
         return None
     return next((escape.start() for escape in _ESCAPE.finditer(raw) if escape[1]), None)
 

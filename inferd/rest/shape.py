@@ -8,7 +8,7 @@ import msgspec
 
 from inferd.errors import IllegalArgument, MalformedContent
 from inferd.rest.did_you_mean import suggestion
-from inferd.xcontent import Path, malformed, path_in, place_of, refuse_duplicates
+from inferd.xcontent import Path, malformed, path_in, place_of, refuse_deep, refuse_duplicates
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
@@ -36,12 +36,13 @@ def decode(raw: bytes, decoder: "msgspec.json.Decoder[Shape]", parser: str) -> S
     MalformedContent with the place of what is wrong: of the key that is unknown, of the value that is of another type.
     IllegalArgument for a required field that is not there.
     """
+    refuse_deep(raw)
     try:
         shape = decoder.decode(raw)
     except msgspec.ValidationError as problem:
         _check_json(raw)
         raise _told(raw, problem, decoder, parser) from None
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise malformed(raw, problem) from None
     refuse_duplicates(raw)
     return shape
@@ -63,7 +64,7 @@ def _check_json(raw: bytes) -> None:
     """The decoder has stopped at the first wrong type: what follows may be no JSON at all."""
     try:
         msgspec.json.decode(raw)
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise malformed(raw, problem) from None
     refuse_duplicates(raw)
 

@@ -65,7 +65,8 @@ async def test_a_call_of_a_tool_is_told_in_pieces_whose_type_is_null(inferd: Ser
         (b"[1]", "x_content_parse_exception", f"[1:1] [{BODY}] Expected START_OBJECT but was: START_ARRAY"),
         (b"{", "x_content_e_o_f_exception", "[1:2] Unexpected end-of-input"),
         (b'{"messages":[],"messages":[]}', "x_content_parse_exception", "[1:16] Duplicate field 'messages'"),
-        (b"[" * 200_000, "x_content_parse_exception", "[1:1] Document nesting depth exceeds the maximum allowed"),
+        (b"[" * 200_000, "x_content_parse_exception",
+         "[1:101] Document nesting depth (101) exceeds the maximum allowed (100)"),
     ],
 )  # fmt: skip
 async def test_a_body_that_is_none_is_one_event_in_openai_s_shape(

@@ -8,6 +8,7 @@ from tests.contract.expected import bad_request, error, invalid, malformed, not_
 from tests.served import Served
 
 PARSER = "cluster:internal/xpack/inference"
+DEEP = "Document nesting depth (101) exceeds the maximum allowed (100)"
 
 
 async def test_embeddings_come_one_an_input_in_their_order(inferd: Served) -> None:
@@ -104,8 +105,8 @@ async def test_a_completion_is_one_text(inferd: Served) -> None:
         ("e", b'{"input":"a","input":"b"}', malformed("[1:14] Duplicate field 'input'")),
         ("e", b'{"input":"\xff"}', malformed("[1:11] Invalid UTF-8 byte 0xff")),
         ("e", rb'{"input":"\ud800"}', malformed("[1:11] Escape of half a surrogate pair")),
-        ("e", b"[" * 200_000, malformed("[1:1] Document nesting depth exceeds the maximum allowed")),
-        ("e", b'{"task_settings":' * 100_000, malformed("[1:1] Document nesting depth exceeds the maximum allowed")),
+        ("e", b"[" * 200_000, malformed(f"[1:101] {DEEP}")),
+        ("e", b'{"task_settings":' * 100_000, malformed(f"[1:1701] {DEEP}")),
         # The path, before or after the body: §4.1.
         ("nothing", b"no JSON", not_found("nothing")),
         ("text_embedding/nothing", b"[", error("x_content_e_o_f_exception", "[1:2] Unexpected end-of-input")),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from inferd.errors import MalformedContent, TruncatedContent
 from inferd.xcontent import (
+    MAX_DEPTH,
     java_class,
     java_text,
     malformed,
@@ -16,6 +17,7 @@ from inferd.xcontent import (
     path_in,
     place_at,
     place_of,
+    refuse_deep,
     refuse_duplicates,
 )
 
@@ -24,6 +26,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=20,
 )
+
+
+DEEP = "Document nesting depth (101) exceeds the maximum allowed (100)"
 
 
 def refusal(raw: bytes) -> str:
@@ -70,7 +75,12 @@ def test_every_value_is_found_where_it_stands(document: object, indent: int) -> 
         (b'{"a":["1e999",1e99,\n-1e999]}', "[2:1] Number out of range"),
         (b'{"a":-x,"b":1e999}', "[1:6] Invalid character"),
         (b'{"a":"\xff"}', "[1:7] Invalid UTF-8 byte 0xff"),
-        (b'{"a":' * 100_000, "[1:1] Document nesting depth exceeds the maximum allowed"),
+        (b'{"a":NaN,"b":"\\ud800"}', "[1:6] Invalid character"),
+        (b'{"NaN":"NaN",\n"b":-Infinity}', "[2:5] Invalid character"),
+        (b'{\x00"a":1}', "[1:2] Object keys must be strings"),
+        (b'{"a":x,"b":"\xff"}', "[1:6] Invalid character"),
+        (b'{"a":' * 100_000, f"[1:501] {DEEP}"),
+        (b"[" * 50 + b'"]]\\"]",{"a":' + b"[" * 50, f"[1:113] {DEEP}"),
     ],
 )
 def test_what_is_wrong_and_where(raw: bytes, reason: str) -> None:
@@ -93,9 +103,18 @@ def test_numbers_of_any_length_are_only_counted_when_looking_for_duplicates() ->
     refuse_duplicates(b'{"a":' + b"9" * 10_000 + b"}")
 
 
-def test_nesting_that_only_the_second_scanner_refuses() -> None:
-    with pytest.raises(MalformedContent, match="nesting depth"):
-        refuse_duplicates(b'{"a":1,"b":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+def test_what_is_as_deep_as_may_be_can_be_read_printed_and_sent_on() -> None:
+    raw = b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH
+    document = parse_object(raw)
+    assert msgspec.json.encode(document) == raw
+    assert java_text(document) == "{a=" * MAX_DEPTH + "1" + "}" * MAX_DEPTH
+
+
+@pytest.mark.parametrize(
+    "raw", [b"[]" * 200, b'["' + b"[" * 200 + b'"]', b'["' + b"[" * 200, b'{"' + b"\\[" * 200 + b'":1}']
+)
+def test_brackets_beside_each_other_or_in_texts_are_not_deep(raw: bytes) -> None:
+    refuse_deep(raw)
 
 
 def test_a_problem_without_a_place_is_told_at_the_start() -> None:

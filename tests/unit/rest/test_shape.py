@@ -61,7 +61,7 @@ def test_what_fits_is_decoded() -> None:
         (b"[", TruncatedContent, "[1:2] Unexpected end-of-input"),
         (b'{"first":1} x', MalformedContent, "[1:13] Trailing characters"),
         (b'{"first":1,"third":' + b"[" * 100_000, MalformedContent,
-         "[1:1] Document nesting depth exceeds the maximum allowed"),
+         "[1:119] Document nesting depth (101) exceeds the maximum allowed (100)"),
         (b'{"first":"x","third":{"a":1e999}}', MalformedContent, "[1:27] Number out of range"),
         (b"1e999", MalformedContent, "[1:1] Number out of range"),
     ],
