@@ -43,6 +43,15 @@ class Snapshot(NamedTuple):
     upstreams: Collection[tuple[str, bool]]
 
 
+class _Count:
+    """A number of requests."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
 class _Endpoint:
     """What was counted for one endpoint."""
 
@@ -69,15 +78,32 @@ class _Times:
         self.total += seconds
 
 
+class _Upstream(NamedTuple):
+    """Where a request is counted that was sent on."""
+
+    endpoint: _Endpoint
+    queue_wait: _Times
+    seconds: _Times
+    first_chunk: _Times
+
+
 # Method, route, class of the status, task type, endpoint.
 _RequestLabels = tuple[str, str, str, str, str]
+
+
+class _Kind(NamedTuple):
+    """Where a request with certain labels is counted, found at once by these labels; ``upstream`` if it has a task."""
+
+    requests: _Count
+    seconds: _Times
+    upstream: _Upstream | None
 
 
 class Metrics:
     """Counts requests in the loop, and makes text of it elsewhere."""
 
     def __init__(self) -> None:
-        self._requests: dict[_RequestLabels, int] = {}
+        self._requests: dict[_RequestLabels, _Kind] = {}
         self._endpoints: dict[str, _Endpoint] = {}
         self._times: dict[tuple[str, str], _Times] = {}
         self._process = CollectorRegistry()
@@ -85,13 +111,21 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float, inference_id: str, trace: Trace) -> None:
         """One request has ended; of its endpoint only if that exists (``trace.task_type`` tells)."""
-        task = trace.task_type
-        endpoint = inference_id if task is not None else ""
-        labels = (method, route, _CLASSES.get(status) or f"{status // 100}xx", task or "", endpoint)
-        self._requests[labels] = self._requests.get(labels, 0) + 1
-        self._note("request", route, seconds)
-        if task is not None:
-            self._upstream_request(endpoint, task, trace)
+        task = trace.task_type or ""
+        labels = (method, route, _CLASSES.get(status) or f"{status // 100}xx", task, inference_id if task else "")
+        kind = self._requests.get(labels) or self._new_kind(labels)
+        kind.requests.value += 1
+        kind.seconds.note(seconds)
+        if kind.upstream is not None and trace.attempts:
+            endpoint, queue_wait, upstream, first_chunk = kind.upstream
+            endpoint.attempts += trace.attempts
+            endpoint.retries += trace.retries
+            endpoint.tokens_in += trace.input_tokens
+            endpoint.tokens_out += trace.output_tokens
+            queue_wait.note(trace.queued)
+            upstream.note(trace.upstream_time)
+            if trace.first_chunk is not None:
+                first_chunk.note(trace.first_chunk)
 
     def keep_only(self, inference_ids: Collection[str]) -> None:
         """Drops what was counted for endpoints that are no more."""
@@ -99,43 +133,42 @@ class Metrics:
         if gone:
             for inference_id in gone:
                 del self._endpoints[inference_id]
-            self._requests = {labels: count for labels, count in self._requests.items() if labels[-1] not in gone}
+            self._requests = {labels: kind for labels, kind in self._requests.items() if labels[-1] not in gone}
 
     def text(self, now: Snapshot) -> Iterator[bytes]:
         """The whole exposition in pieces; each takes a millisecond or two to make, in whichever thread.
 
         Call it in the loop: the numbers are those of that moment.
         """
-        requests, times = list(self._requests.items()), list(self._times.items())
+        requests = [(labels, kind.requests.value) for labels, kind in self._requests.items()]
         endpoints = [
             (name, known.attempts, known.retries, known.tokens_in, known.tokens_out)
             for name, known in self._endpoints.items()
         ]
-        measured = [(labels, list(known.counts), known.total) for labels, known in times]
+        measured = [
+            (labels, list(known.counts), known.total) for labels, known in self._times.items() if any(known.counts)
+        ]
         return self._pieces(now, requests, endpoints, measured)
 
-    def _upstream_request(self, inference_id: str, task: str, trace: Trace) -> None:
+    def _new_kind(self, labels: _RequestLabels) -> _Kind:
+        _, route, _, task, inference_id = labels
+        upstream = None
+        if task:
+            times = [self._measured(name, task) for name in ("queue_wait", "upstream", "first_chunk")]
+            upstream = _Upstream(self._endpoint(inference_id), *times)
+        kind = self._requests[labels] = _Kind(_Count(), self._measured("request", route), upstream)
+        return kind
+
+    def _endpoint(self, inference_id: str) -> _Endpoint:
         counts = self._endpoints.get(inference_id)
         if counts is None:
             if len(self._endpoints) >= MAX_ENDPOINTS:
                 self.keep_only(())
             counts = self._endpoints[inference_id] = _Endpoint()
-        if not trace.attempts:
-            return
-        counts.attempts += trace.attempts
-        counts.retries += trace.retries
-        counts.tokens_in += trace.input_tokens
-        counts.tokens_out += trace.output_tokens
-        self._note("queue_wait", task, trace.queued)
-        self._note("upstream", task, trace.upstream_time)
-        if trace.first_chunk is not None:
-            self._note("first_chunk", task, trace.first_chunk)
+        return counts
 
-    def _note(self, name: str, label: str, seconds: float) -> None:
-        times = self._times.get((name, label))
-        if times is None:
-            times = self._times[name, label] = _Times()
-        times.note(seconds)
+    def _measured(self, name: str, label: str) -> _Times:
+        return self._times.setdefault((name, label), _Times())
 
     def _pieces(
         self,

@@ -50,6 +50,7 @@ def test_retries_and_tokens_add_up_for_each_endpoint() -> None:
     for _ in range(3):
         trace = Trace(task_type=CHAT, attempts=2, retries=1, input_tokens=5, output_tokens=7)
         counted.request("POST", "/", 200, 0.1, "a", trace)
+    counted.request("POST", "/", 429, 0.1, "a", Trace(task_type=CHAT))
     counted.request("POST", "/", 429, 0.1, "b", Trace(task_type=CHAT))
     found = _found(counted)
     assert (found["inferd_upstream_attempts_total['a']"], found["inferd_upstream_retries_total['a']"]) == (6, 3)
