@@ -22,9 +22,11 @@ from inferd.upstream.client import (
     Refused,
     Request,
     Response,
+    Take,
     Trouble,
     Unreachable,
     Untrusted,
+    pushed,
     words,
 )
 
@@ -54,8 +56,16 @@ class AiohttpResponse:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
-    async def read(self) -> bytes:
+    async def read(self, until: float | None = None) -> bytes:
         """See Response."""
+        async with asyncio.timeout_at(until):
+            return await self._read()
+
+    async def push(self, take: Take, until: float) -> bool:
+        """See Response."""
+        return await pushed(self, take, until)
+
+    async def _read(self) -> bytes:
         content = self._response.content
         # aiohttp would forget what has come before a failure and was not read yet.
         if content.exception() is not None and content._buffer:
@@ -91,8 +101,12 @@ class AiohttpClient:
         self._pooled = self._session(always_new=False)
         self._single = self._session(always_new=True)
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, until: float | None = None) -> Response:
         """See Client."""
+        async with asyncio.timeout_at(until):
+            return await self._answer(request)
+
+    async def _answer(self, request: Request) -> Response:
         try:
             try:
                 response = await self._post(self._pooled, request)

@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -58,6 +58,10 @@ def words(problem: BaseException) -> str:
     return type(problem).__name__
 
 
+# What a body is pushed to: takes a piece, and says until when, by the loop's clock, the next one has to come.
+Take = Callable[[bytes], float | None]
+
+
 class Response(Protocol):
     """An answer whose head has arrived. You must ``close`` it, whatever happens."""
 
@@ -71,10 +75,20 @@ class Response(Protocol):
         """The headers, to be asked for in any case."""
         ...
 
-    async def read(self) -> bytes:
+    async def read(self, until: float | None = None) -> bytes:
         """Some more of the body as soon as there is some; empty at its end.
 
-        Broken where it breaks off, but only after everything that came before.
+        Broken where it breaks off, but only after everything that came before; TimeoutError when nothing has come by
+        ``until``, in seconds of the loop's clock.
+        """
+        ...
+
+    async def push(self, take: Take, until: float) -> bool:
+        """Hands the body to ``take`` in the moment it comes, and returns True at its end.
+
+        ``take`` says until when more has to come, or None to be handed no more: then this returns False, and what
+        comes next waits, and makes the upstream wait, for who reads or pushes again. See ``read`` for the failures;
+        the first piece has to come by ``until``. ``take`` must neither block nor raise.
         """
         ...
 
@@ -83,14 +97,25 @@ class Response(Protocol):
         ...
 
 
-class Client(Protocol):
-    """Sends requests over pooled connections. Waits as long as its caller lets it: cancel to give up.
+async def pushed(response: Response, take: Take, until: float) -> bool:
+    """``Response.push`` of one that can only be read."""
+    wait: float | None = until
+    while data := await response.read(wait):
+        wait = take(data)
+        if wait is None:
+            return False
+    return True
 
-    What is cancelled leaves nothing behind: its connection is ended at once.
+
+class Client(Protocol):
+    """Sends requests over pooled connections. Waits as long as its caller lets it: give a time, or cancel to give up.
+
+    What is cancelled or out of time leaves nothing behind: its connection is ended at once.
     """
 
-    async def send(self, request: Request) -> Response:
-        """The answer to ``request``, once its head is here; Trouble otherwise.
+    async def send(self, request: Request, until: float | None = None) -> Response:
+        """The answer to ``request``, once its head is here; Trouble otherwise, and TimeoutError if that is not
+        before ``until``, in seconds of the loop's clock.
 
         A pooled connection that turns out dead, without a byte of an answer, is replaced by a new one without a word;
         redirects are answers like any other. Bodies come as they were sent, encoded ones too.

@@ -1,10 +1,12 @@
 """One connection to an upstream: sends a request, hands over the answer as it comes, and is free for the next."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import Protocol, cast
 
-from inferd.upstream.client import Broken, Trouble, Unreachable, words
+from inferd.upstream.client import Broken, Take, Trouble, Unreachable, words
+from inferd.upstream.clock import Clock
 from inferd.upstream.http1 import Answer, AnswerParser, NotHttp, Origin
 
 _CLOSED = "the connection was closed before an answer came"
@@ -34,19 +36,23 @@ class Connection(asyncio.Protocol):
     """A connection to ``origin``; the loop calls its protocol half, ``exchange`` is for one caller at a time.
 
     Beyond ``max_unread`` bytes of a body that nobody has read yet the upstream has to wait; one read of the loop
-    (uvloop: 256 KiB) may come on top.
+    (uvloop: 256 KiB) may come on top. ``clock`` ends its waits, see Waiting.
     """
 
-    def __init__(self, origin: Origin, owner: Owner, max_unread: int) -> None:
+    def __init__(self, origin: Origin, owner: Owner, max_unread: int, clock: Clock | None = None) -> None:
         self.origin = origin
+        self.until = math.inf
         self._owner = owner
         self._max_unread = max_unread
+        self._clock = clock or Clock()
         self._loop = asyncio.get_running_loop()
         self._parser = AnswerParser()
         self.transport: asyncio.Transport
         # The answer that is coming; None while idle.
         self._answer: Answer | None = None
         self._waiter: asyncio.Future[None] | None = None
+        # Who takes the body as it comes; None while it waits to be read.
+        self._take: Take | None = None
         # True while the upstream has to wait for whoever reads.
         self.paused = False
 
@@ -55,11 +61,11 @@ class Connection(asyncio.Protocol):
         """False once it is closed or about to be."""
         return not self.transport.is_closing()
 
-    async def exchange(self, request: bytes) -> "ConnectionResponse":
+    async def exchange(self, request: bytes, until: float | None = None) -> "ConnectionResponse":
         """Sends ``request``; the answer, once its head is here.
 
-        Unreachable if the connection is lost before a byte of it came, Broken for a head that is none. The connection
-        is closed unless this returns.
+        Unreachable if the connection is lost before a byte of it came, Broken for a head that is none, TimeoutError if
+        it is not here by ``until``. The connection is closed unless this returns.
         """
         if not self.usable:
             raise Unreachable(_CLOSED)
@@ -67,21 +73,38 @@ class Connection(asyncio.Protocol):
         try:
             self.transport.write(request)
             while not answer.status:
-                await self.news(answer)
+                await self.news(answer, until)
         except BaseException:
             self.abort()
             raise
         return ConnectionResponse(self, answer)
 
-    async def news(self, answer: Answer) -> None:
-        """Returns when more of ``answer``, which must not be complete, may have come; raises what ended it."""
+    async def news(self, answer: Answer, until: float | None = None, take: Take | None = None) -> bool:
+        """Returns when more of ``answer``, which must not be complete, may have come; raises what ended it.
+
+        With ``take`` the body is handed to it as it comes, and this returns when all has come, or True when it takes
+        no more. TimeoutError when nothing has come by ``until``, or by when ``take`` said.
+        """
         if answer.trouble is not None:
             raise answer.trouble
         if self.paused:
             self.paused = False
             self.transport.resume_reading()
-        self._waiter = self._loop.create_future()
-        await self._waiter
+        waiter = self._waiter = self._loop.create_future()
+        self._take = take
+        self.until = math.inf if until is None else until
+        self._clock.watch(self)
+        try:
+            await waiter
+            return take is not None and self._take is None
+        finally:
+            self._take = None
+            self._clock.forget(self)
+
+    def expire(self) -> None:
+        """See Waiting."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
 
     def abort(self) -> None:
         """Closes the connection at once, whatever is still unsent."""
@@ -106,8 +129,12 @@ class Connection(asyncio.Protocol):
             what = "broke off" if answer.status else "is not valid HTTP"
             self._end(answer, Broken(f"the answer {what}: {problem}"))
             return
+        if self._take is not None and answer.parts:
+            self._push(self._take, answer)
         if answer.complete:
             self._finish(answer)
+        elif self._take is not None:
+            return
         elif answer.size > self._max_unread and not self.paused:
             self.paused = True
             self.transport.pause_reading()
@@ -122,6 +149,15 @@ class Connection(asyncio.Protocol):
         """Called by the loop."""
         self._lose(problem)
         self._owner.forget(self)
+
+    def _push(self, take: Take, answer: Answer) -> None:
+        until = take(answer.take())
+        if until is None:
+            self._take = None
+            return
+        sooner, self.until = until < self.until, until
+        if sooner:
+            self._clock.watch(self)
 
     def _lose(self, problem: Exception | None) -> None:
         answer = self._answer
@@ -167,14 +203,28 @@ class ConnectionResponse:
         self._connection = connection
         self._answer = answer
 
-    async def read(self) -> bytes:
+    async def read(self, until: float | None = None) -> bytes:
         """See Response."""
         answer = self._answer
         while not answer.parts:
             if answer.complete:
                 return b""
-            await self._connection.news(answer)
+            await self._connection.news(answer, until)
         return answer.take()
+
+    async def push(self, take: Take, until: float) -> bool:
+        """See Response."""
+        answer = self._answer
+        while True:
+            if answer.parts:
+                wait = take(answer.take())
+                if wait is None:
+                    return False
+                until = wait
+            elif answer.complete:
+                return True
+            elif await self._connection.news(answer, until, take):
+                return False
 
     def close(self) -> None:
         """See Response."""

@@ -1,10 +1,13 @@
 """The upstream client of inferd's own: HTTP/1.1 on the loop's transports, several times cheaper than a general one."""
 
+import asyncio
+
 from inferd.upstream.addresses import AddressPolicy
 from inferd.upstream.client import Refused, Request, Response, Unreachable
+from inferd.upstream.clock import Clock
 from inferd.upstream.connection import Connection
 from inferd.upstream.dialer import Dialer
-from inferd.upstream.http1 import Unsendable, rendered
+from inferd.upstream.http1 import Origin, Unsendable, rendered
 from inferd.upstream.pool import Pool
 
 # What an upstream may be ahead of its reader, at the most. More would only be memory.
@@ -26,9 +29,10 @@ class OwnClient:
     ) -> None:
         self._max_unread = min(MAX_UNREAD, stream_buffer // _BUFFERS_IN_A_STREAM)
         self._pool = Pool()
+        self._clock = Clock()
         self._dialer = Dialer(policy, timeout=connect_timeout, ca_file=ca_file)
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, until: float | None = None) -> Response:
         """See Client."""
         try:
             origin, message = rendered(request)
@@ -37,18 +41,23 @@ class OwnClient:
         pooled = self._pool.take(origin)
         if pooled is not None:
             try:
-                return await pooled.exchange(message)
+                return await pooled.exchange(message, until)
             except Unreachable:
                 # The upstream had closed it, and not a byte was answered. Others in the pool may be as dead.
                 if self._pool.closed:
                     raise
-        connection = await self._dialer.dial(origin, lambda: Connection(origin, self._pool, self._max_unread))
-        return await connection.exchange(message)
+        async with asyncio.timeout_at(until):
+            connection = await self._dialer.dial(origin, lambda: self._made(origin))
+        return await connection.exchange(message, until)
 
     async def close(self) -> None:
         """See Client."""
         await self._pool.close()
+        self._clock.close()
 
     def stats(self) -> dict[str, int]:
         """See Client."""
         return {"leased": self._pool.leased, "available": self._pool.available, "pending": self._dialer.pending}
+
+    def _made(self, origin: Origin) -> Connection:
+        return Connection(origin, self._pool, self._max_unread, self._clock)

@@ -50,10 +50,7 @@ class Sender:
         """The whole answer, if it is 2xx; else the errand's refusal, a RequestTimedOut or a StatusFailure."""
         response = await self._accepted(errand)
         try:
-            async with asyncio.timeout_at(errand.call.deadline.at):
-                body = await self._body(response, errand)
-        except TimeoutError:
-            raise self._ill(errand, errand.timed_out()) from None
+            body = await self._body(response, errand)
         finally:
             response.close()
         self.standings.well(errand.call.inference_id)
@@ -114,25 +111,30 @@ class Sender:
         trace, began = errand.call.trace, time.monotonic()
         trace.attempts += 1
         try:
-            async with asyncio.timeout_at(errand.call.deadline.at):
-                return await self.client.send(errand.request)
+            return await self.client.send(errand.request, errand.call.deadline.at)
         except TimeoutError:
             raise self._ill(errand, errand.timed_out()) from None
         finally:
             trace.upstream_time += time.monotonic() - began
 
     async def _body(self, response: Response, errand: Errand) -> bytes:
-        # Put together as it comes: to join megabytes at the end would hold the loop.
-        body = BytesIO()
+        until = errand.call.deadline.at
+        first, body = b"", BytesIO()
         try:
-            while part := await response.read():
-                body.write(part)
-                if body.tell() > self._max_response:
+            while part := await response.read(until):
+                if len(part) + max(len(first), body.tell()) > self._max_response:
                     too_long = f"Maximum limit of [{self._max_response}] bytes reached"
                     raise self._ill(errand, errand.failed(too_long, 502))
+                if not first:
+                    first = part
+                    continue
+                # Put together as it comes: to join megabytes at the end would hold the loop.
+                body.write(part if body.tell() else first + part)
         except Trouble as trouble:
             raise self._ill(errand, errand.failed(str(trouble), 502)) from None
-        return body.getvalue()
+        except TimeoutError:
+            raise self._ill(errand, errand.timed_out()) from None
+        return body.getvalue() or first
 
     def _ill(self, errand: Errand, failure: Failure) -> Failure:
         """``failure``, noted as what befell the endpoint's upstream."""
@@ -152,9 +154,8 @@ async def _beginning(response: Response, until: float) -> bytes:
     """What a refused request's answer begins with; one that breaks off or stalls has said enough by its status."""
     body = b""
     try:
-        async with asyncio.timeout_at(until):
-            while len(body) < MAX_REFUSAL and (part := await response.read()):
-                body += part
+        while len(body) < MAX_REFUSAL and (part := await response.read(until)):
+            body += part
     except (Trouble, TimeoutError):
         pass
     return body
@@ -163,9 +164,9 @@ async def _beginning(response: Response, until: float) -> bytes:
 async def _drain(response: Response) -> None:
     """Reads what follows ``[DONE]``, commonly nothing but the last chunk's end: so the connection can be used again."""
     try:
-        async with asyncio.timeout(DRAIN_TIME):
-            while await response.read():
-                pass
+        until = asyncio.get_running_loop().time() + DRAIN_TIME
+        while await response.read(until):
+            pass
     except (Trouble, TimeoutError):
         pass
 

@@ -1,6 +1,7 @@
 """A body that is read as it comes, with an end to every silence."""
 
 import asyncio
+from collections.abc import Callable
 
 from inferd.errors import Failure
 from inferd.standing import Standings
@@ -16,6 +17,7 @@ class Stream:
         self._errand = errand
         self._standings = standings
         self._idle = idle
+        self._loop = asyncio.get_running_loop()
         self._begun = False
         self._until: float | None = errand.call.deadline.at
 
@@ -26,23 +28,47 @@ class Stream:
         silence of the idle timeout, 502 for a body that breaks off. Only the time spent in here is silence, and only
         ``heard`` ends it: bytes that never come to a chunk, comments among them, do not.
         """
-        if self._until is None:
-            self._until = asyncio.get_running_loop().time() + self._idle
         try:
-            async with asyncio.timeout_at(self._until):
-                data = await self._response.read()
+            data = await self._response.read(self._wait())
         except (TimeoutError, Trouble) as problem:
-            failure = self._failure(problem)
-            self._standings.ill(self._errand.call.inference_id, failure)
-            raise failure from None
+            raise self._ill(problem) from None
         if not self._begun:
             self._begun = True
             self.heard()
         return data
 
+    async def push(self, take: Callable[[bytes], bool]) -> bool:
+        """Hands the body to ``take`` in the moment it comes, see Response; True at its end.
+
+        False when ``take`` was: then nothing more is handed over until you read or push again. See ``read`` for
+        the failures.
+        """
+
+        def taken(data: bytes) -> float | None:
+            if not self._begun:
+                self._begun = True
+                self.heard()
+            return self._wait() if take(data) else None
+
+        try:
+            return await self._response.push(taken, self._wait())
+        except (TimeoutError, Trouble) as problem:
+            raise self._ill(problem) from None
+
     def heard(self) -> None:
         """You tell it of every chunk found in what ``read`` gave: a new silence begins with the next ``read``."""
         self._until = None
+
+    def _wait(self) -> float:
+        """Until when more has to come."""
+        if self._until is None:
+            self._until = self._loop.time() + self._idle
+        return self._until
+
+    def _ill(self, problem: Exception) -> Failure:
+        failure = self._failure(problem)
+        self._standings.ill(self._errand.call.inference_id, failure)
+        return failure
 
     def _failure(self, problem: Exception) -> Failure:
         if isinstance(problem, Trouble):

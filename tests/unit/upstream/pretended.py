@@ -11,7 +11,7 @@ from inferd.ratelimit import RateLimit
 from inferd.schema.endpoint import Secrets
 from inferd.schema.inference import Call, Deadline, Trace
 from inferd.standing import Standings
-from inferd.upstream.client import Request, Response
+from inferd.upstream.client import Request, Response, Take, pushed
 from inferd.upstream.errand import Errand, Refusal
 from inferd.upstream.sender import Sender
 from tests import plain_endpoints
@@ -31,14 +31,19 @@ class Answer:
         self.closed = 0
         self._pieces = list(pieces)
 
-    async def read(self) -> bytes:
+    async def read(self, until: float | None = None) -> bytes:
         """The next bytes, empty after the last."""
-        while self._pieces:
-            piece = self._pieces.pop(0)
-            if isinstance(piece, bytes):
-                return piece
-            await passes(piece)
+        async with asyncio.timeout_at(until):
+            while self._pieces:
+                piece = self._pieces.pop(0)
+                if isinstance(piece, bytes):
+                    return piece
+                await passes(piece)
         return b""
+
+    async def push(self, take: Take, until: float) -> bool:
+        """See Response."""
+        return await pushed(self, take, until)
 
     def close(self) -> None:
         """Counted."""
@@ -63,8 +68,12 @@ class Client:
         """How often each of the answers was closed."""
         return [answer.closed for answer in self._answers]
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, until: float | None = None) -> Response:
         """Does what the next attempt says."""
+        async with asyncio.timeout_at(until):
+            return await self._next(request)
+
+    async def _next(self, request: Request) -> Response:
         self.sent.append(request)
         self.times.append(now())
         attempt = self._attempts.pop(0)

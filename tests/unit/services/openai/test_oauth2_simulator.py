@@ -30,10 +30,10 @@ class Counting(AiohttpClient):
 
     fetches = 0
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, until: float | None = None) -> Response:
         """See Client."""
         self.fetches += request.url.endswith("/oauth/token")
-        return await super().send(request)
+        return await super().send(request, until)
 
 
 class Bench:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from inferd.upstream.client import Request, Response, Trouble
+from inferd.upstream.client import Request, Response, Take, Trouble, pushed
 
 
 class Reply:
@@ -25,16 +25,21 @@ class Reply:
         self.closed = False
         self._pieces = list(pieces)
 
-    async def read(self) -> bytes:
+    async def read(self, until: float | None = None) -> bytes:
         """See Response."""
-        while self._pieces:
-            piece = self._pieces.pop(0)
-            if isinstance(piece, Trouble):
-                raise piece
-            if isinstance(piece, bytes):
-                return piece
-            await piece.wait()
+        async with asyncio.timeout_at(until):
+            while self._pieces:
+                piece = self._pieces.pop(0)
+                if isinstance(piece, Trouble):
+                    raise piece
+                if isinstance(piece, bytes):
+                    return piece
+                await piece.wait()
         return b""
+
+    async def push(self, take: Take, until: float) -> bool:
+        """See Response."""
+        return await pushed(self, take, until)
 
     def close(self) -> None:
         """See Response."""
@@ -49,7 +54,7 @@ class ScriptedClient:
         self.requests: list[Request] = []
         self.given: list[Reply] = []
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, until: float | None = None) -> Response:
         """See Client."""
         self.requests.append(request)
         await asyncio.sleep(0)
