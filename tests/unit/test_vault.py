@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,6 +186,12 @@ def test_each_purpose_has_a_key_of_its_own() -> None:
         vault(purpose="b").open(vault(purpose="a").seal(b"plain", "id"), "id")
 
 
+@pytest.mark.parametrize("length", [8, 32])
+def test_keys_are_derived_as_the_rfc_has_it(length: int) -> None:
+    derived = HKDF(SHA256(), length, salt=None, info=b"inferd/1/a purpose").derive(KEY)
+    assert MasterKey(KEY, Path("/k")).derive("a purpose", length) == derived
+
+
 # ---- seals
 
 
@@ -206,7 +214,7 @@ def test_a_seal_that_was_moved_does_not_open(name: str, bound: bytes) -> None:
     with pytest.raises(SealBroken) as caught:
         vault().open(sealed, name, bound)
     assert str(caught.value) == f"the secrets of [{name}] do not open: they or their endpoint were changed"
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 def test_no_bit_of_a_seal_can_change() -> None:
