@@ -11,6 +11,9 @@ MAX_HEADER_VALUE = 4096
 # A setting whose name holds one of these is a secret, misspelled or misplaced: its value is never repeated.
 _SECRET_WORDS = ("key", "secret", "token", "password", "auth", "credential")
 
+# Tokens of the other sort.
+_NO_SECRETS = frozenset({"max_input_tokens"})
+
 
 class Fields:
     """One object of settings, from which known fields are taken; what is left at the end is unknown.
@@ -56,13 +59,13 @@ class Fields:
         return str(value)
 
     def header_value(self, name: str, *, scope: str | None = None) -> str | None:
-        """A non-empty string that may stand in an HTTP header; its value is in no message."""
+        """A non-empty string that may stand in an HTTP header; a string is in no message."""
         scope = scope or self._scope
         value = self._settings.pop(name, None)
         if value is None:
             return None
         if not isinstance(value, str):
-            self._wrong_type(name, "***", "String")
+            self._wrong_type(name, value, "String")
         elif not value:
             self._problem(f"[{scope}] Invalid value empty string. [{name}] must be a non-empty string")
         elif (problem := header_problem(value)) is not None:
@@ -196,4 +199,4 @@ def header_problem(value: str) -> str | None:
 
 
 def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET_WORDS)
+    return name not in _NO_SECRETS and any(word in name.lower() for word in _SECRET_WORDS)

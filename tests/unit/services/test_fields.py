@@ -109,7 +109,12 @@ def test_null_counts_as_absent() -> None:
         (
             lambda f: f.header_value("a"),
             {"a": 123456},
-            "field [a] is not of the expected type. The value [***] cannot be converted to a [String]",
+            "field [a] is not of the expected type. The value [123456] cannot be converted to a [String]",
+        ),
+        (
+            lambda f: f.header_value("api_key"),
+            {"api_key": 123456},
+            "field [api_key] is not of the expected type. The value [***] cannot be converted to a [String]",
         ),
         (
             lambda f: f.requests_per_minute(),
@@ -195,6 +200,10 @@ def test_the_first_that_is_left_over_is_refused() -> None:
 def test_what_looks_like_a_secret_is_not_shown_at_any_depth(name: str) -> None:
     assert masked({"a": [{name: {"x": "sk-1"}}], "b": 1}) == {"a": [{name: "***"}], "b": 1}
     assert shown({name: "sk-1"}) == f"{{{name}=***}}"
+
+
+def test_a_number_of_tokens_is_no_secret() -> None:
+    assert shown({"max_input_tokens": "5"}) == "{max_input_tokens=5}"
 
 
 @pytest.mark.parametrize("value", ["", " ", "~", "a" * MAX_HEADER_VALUE])
