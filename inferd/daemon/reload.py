@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from inferd.app import App
+from inferd.app import App, check_base_url
 from inferd.config import BadConfiguration, Config, changed
 from inferd.daemon.tls import Certificate, CertificateUnusable
 from inferd.log import Log
@@ -31,9 +31,10 @@ class Reloader:
         try:
             new = self._read()
             effective = self._effective(parts.config, new)
+            check_base_url(self._app.tools.policy, effective)
             if self._certificate is not None:
                 self._certificate.reload(effective.tls)
-        except (BadConfiguration, CertificateUnusable) as problem:
+        except (BadConfiguration, CertificateUnusable, ValueError) as problem:
             self._log.error("configuration has not been changed", problem=str(problem))
             return
         for option in changed(effective, new):

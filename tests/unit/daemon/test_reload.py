@@ -70,6 +70,32 @@ async def test_a_bad_configuration_changes_nothing(inferd: Served) -> None:
     assert log.told == [("configuration has not been changed", {"problem": "[x.y]: no"})]
 
 
+@pytest.mark.parametrize(
+    ("base_url", "problem"),
+    [
+        ("ftp://provider.test/v1", "only http and https can be called"),
+        ("https://user:word@provider.test/v1", "a user or password in a URL is not allowed"),
+        ("http://169.254.169.254/v1", "the address is not allowed by [upstream] private_networks and allow"),
+    ],
+)
+async def test_a_base_url_that_may_not_be_called_changes_nothing(
+    inferd: Served, base_url: str, problem: str, tmp_path: Path
+) -> None:
+    write_certificate(tmp_path, "first")
+    files = {"TLS_CERT": str(tmp_path / "cert.pem"), "TLS_KEY": str(tmp_path / "key.pem")}
+    inferd.parts.config = old = _with(inferd.parts.config, **files)
+    certificate = Certificate(old.tls, {})
+    before = certificate._current
+    log = _reload(inferd, _with(old, OPENAI_BASE_URL=base_url, LIMITS_BURST="3"), certificate)
+    assert log.told == [("configuration has not been changed", {"problem": f"[openai.base_url]: {problem}"})]
+    assert inferd.parts.config is old and certificate._current is before
+
+
+async def test_a_base_url_that_may_be_called_is_in_force_at_once(inferd: Served) -> None:
+    _reload(inferd, _with(inferd.parts.config, OPENAI_BASE_URL="https://provider.test/v1"))
+    assert inferd.app.tools.config.openai.base_url == "https://provider.test/v1"
+
+
 @pytest.mark.parametrize("removed", [False, True])
 async def test_a_certificate_is_reloaded_and_cannot_be_taken_away(
     inferd: Served, tmp_path: Path, removed: bool
