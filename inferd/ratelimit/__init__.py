@@ -9,8 +9,9 @@ everyone sets a timer, and nobody can be told of another rate. Three rules keep 
 3. A place is taken by the task that asked for it, in the step in which it wakes. Nothing is handed over, so one
    cancelled between being woken and waking has taken nothing, and nothing has to be given back.
 
-Over any time t at most ``bucket + requests_per_minute * t / 60`` places are given, plus at most ``LATENESS`` seconds'
-worth where ``burst`` makes the bucket small (see ``bucket``). The clock is the event loop's, which is monotonic.
+Over any 60 seconds at most ``bucket + requests_per_minute`` places are given: over any time t ``bucket`` and what leaks
+in it, plus at most ``LATENESS`` seconds' worth where ``burst`` makes the bucket small and leak slower for that (see
+``bucket``). The clock is the event loop's, which is monotonic.
 """
 
 from inferd.ratelimit.limit import QueueFull, RateLimit

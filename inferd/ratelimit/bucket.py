@@ -1,36 +1,45 @@
 """The bucket: an aiolimiter AsyncLimiter that tells how full it is and makes up for late timers."""
 
+import math
+
 from aiolimiter import AsyncLimiter
 
 # Seconds of late timers that a small bucket makes up for. Timers are a millisecond late at best and some more beside
 # busy streams; a loop that stands still longer than this has lost its turns for good rather than sent them in a heap.
-LATENESS = 0.02
+LATENESS = 0.05
+
+# Seconds within which one who was served asks again, if it has nothing else to do. The clock of uvloop has a grain of
+# a millisecond, and other tasks take their turns in between.
+BACK_WITHIN = 0.005
 
 
 class Bucket(AsyncLimiter):
     """An AsyncLimiter that tells how much of it is used, and makes up for late timers.
 
     ``burst`` 0 is ``AsyncLimiter(requests_per_minute, 60)``; any other is a bucket of that size, never above
-    ``requests_per_minute``, which leaks at the same rate. A bucket of one forgets what leaks between the moment its
-    timer is due and the moment it fires: 6,000 a minute become 5,800. So a small bucket is made larger by ``spare``,
-    ``LATENESS`` seconds' worth, which counts as used when nobody waits: only waiting while timers are late frees it.
+    ``requests_per_minute``. A bucket of one forgets what leaks between the moment its timer is due and the moment it
+    fires: 6,000 a minute become 5,800. So a small bucket is made larger by ``spare``, ``LATENESS`` seconds' worth, and
+    leaks slower by its whole places a minute (0.08 %): over any 60 seconds ``size + requests_per_minute`` are given at
+    most. The spare counts as used when nobody waits, nor has within the last ``BACK_WITHIN`` seconds: one who asks
+    again as soon as it was served waits all the time, too.
 
-    It must be made and used inside the running loop. ``_level`` is aiolimiter's own: in public it only tells whether
-    an amount fits, and neither carrying a level over nor telling a wait can be built on that.
+    It must be made and used inside the running loop. ``_level`` and ``_last_check`` are aiolimiter's own: in public it
+    only tells whether an amount fits, and neither carrying a level over nor telling a wait can be built on that.
     """
 
-    __slots__ = ("burst", "rate", "requests_per_minute", "size", "spare")
+    __slots__ = ("_waited_at", "burst", "rate", "requests_per_minute", "size", "spare")
 
     def __init__(self, requests_per_minute: int, burst: int = 0) -> None:
         self.requests_per_minute = requests_per_minute
         self.burst = burst
-        self.rate = requests_per_minute / 60
         self.size = min(burst, requests_per_minute) if burst else requests_per_minute
-        self.spare = max(0.0, 1 + self.rate * LATENESS - self.size) if burst else 0.0
+        self.spare = max(0.0, 1 + requests_per_minute / 60 * LATENESS - self.size) if burst else 0.0
+        self.rate = (requests_per_minute - int(self.spare)) / 60
         super().__init__(self.size + self.spare, (self.size + self.spare) / self.rate)
         # Asking first starts the parent's clock: a level set before that would leak since the loop's time 0.
         self.has_capacity()
-        self.settle()
+        self._level = self.spare
+        self._waited_at = -math.inf
 
     @property
     def used(self) -> float:
@@ -56,7 +65,10 @@ class Bucket(AsyncLimiter):
         """Count ``places`` more as used, as many as fit."""
         self._level = min(self.level + places, self.max_rate)
 
-    def settle(self) -> None:
-        """Nobody waits, so no lateness is owed to anybody."""
-        if self._level < self.spare:
+    async def take(self, *, waited: bool) -> None:
+        """Take a place, one that is free; ``waited`` tells whether it had to be waited for."""
+        if not waited and self.level < self.spare and self._last_check - self._waited_at > BACK_WITHIN:
             self._level = self.spare
+        await self.acquire()
+        if waited:
+            self._waited_at = self._last_check

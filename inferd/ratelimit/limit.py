@@ -76,9 +76,7 @@ class RateLimit:
         if self._queue or not bucket.has_capacity():
             await self._wait()
             return
-        if bucket.spare:
-            bucket.settle()
-        await bucket.acquire()
+        await bucket.take(waited=False)
         self.given += 1
 
     def change(
@@ -121,7 +119,7 @@ class RateLimit:
                 if deletions != self._deletions:
                     raise EndpointNotFound.of(self.inference_id)
                 if self._bucket.has_capacity():
-                    await self._bucket.acquire()
+                    await self._bucket.take(waited=True)
                     self.given += 1
                     return
         finally:

@@ -62,6 +62,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """How many timers run."""
         return sum(not timer.cancelled() for timer in self._scheduled)
 
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass in which nothing runs, as if this turn had taken so long."""
+        self._clock.now += seconds
+
     def call_after_next_timer(self, callback: Callable[[], object]) -> None:
         """Call back in the same turn as the timer that is due next, right after it."""
         self.call_at(math.nextafter(min(timer.when() for timer in self._scheduled), math.inf), callback)

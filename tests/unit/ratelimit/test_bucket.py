@@ -20,7 +20,7 @@ async def test_without_burst_it_is_the_limiter_of_the_contract(requests_per_minu
 
 @pytest.mark.parametrize(
     ("requests_per_minute", "burst", "size", "spare"),
-    [(60, 1, 1, 0.02), (6_000, 1, 1, 2), (60_000, 5, 5, 16), (600, 100, 100, 0), (60, 100, 60, 0)],
+    [(60, 1, 1, 0.05), (6_000, 1, 1, 5), (60_000, 5, 5, 46), (600, 100, 100, 0), (60, 100, 60, 0)],
 )
 def test_a_burst_makes_it_smaller_but_for_the_spare(
     requests_per_minute: int, burst: int, size: int, spare: float
@@ -29,7 +29,8 @@ def test_a_burst_makes_it_smaller_but_for_the_spare(
         bucket = Bucket(requests_per_minute, burst)
         assert bucket.size == size
         assert bucket.spare == pytest.approx(spare)
-        assert bucket.max_rate / bucket.time_period == pytest.approx(requests_per_minute / 60)
+        assert bucket.max_rate / bucket.time_period == pytest.approx(bucket.rate)
+        assert int(bucket.max_rate + 60 * bucket.rate) == size + requests_per_minute, "in any 60 seconds"
         assert bucket.has_capacity(size)
         assert not bucket.has_capacity(size + 0.001)
 
@@ -62,28 +63,33 @@ def test_filling_stops_at_the_brim() -> None:
     run(scenario())
 
 
-def test_lateness_is_kept_for_those_who_wait_and_forgotten_when_nobody_does() -> None:
+@pytest.mark.parametrize(
+    ("waited", "pause", "kept"),
+    [(True, 10, True), (True, 0.02, True), (False, 0.004, True), (False, 0.006, False), (False, 10, False)],
+)
+def test_lateness_is_made_up_for_while_somebody_waits_or_has_just_waited(
+    waited: bool, pause: float, kept: bool
+) -> None:
     async def scenario() -> None:
-        bucket = Bucket(6_000, burst=1)
-        await bucket.acquire()
-        await asyncio.sleep(0.025)
-        assert bucket.wait(2) == 0
-        bucket.settle()
-        assert bucket.wait(2) == pytest.approx(0.01)
-        await asyncio.sleep(10)
-        assert bucket.wait(3) == 0, "two places were missed at most"
-        assert bucket.wait(4) > 0
-        assert bucket.used == 0
+        bucket = Bucket(60_000, burst=1)
+        await bucket.take(waited=True)
+        assert not bucket.has_capacity(), "the spare counts as used at first"
+        await asyncio.sleep(pause)
+        await bucket.take(waited=waited)
+        # The spare of 50 and the first place, as far as they have not leaked away, and the second place.
+        left = max(0.0, 51 - bucket.rate * pause)
+        assert bucket.level == pytest.approx((left if kept else 50) + 1, abs=0.001)
 
     run(scenario())
 
 
-def test_settling_leaves_what_is_used_alone() -> None:
+def test_what_is_used_stays_used_for_one_who_has_not_waited() -> None:
     async def scenario() -> None:
         bucket = Bucket(6_000, burst=5)
-        await bucket.acquire(3)
-        bucket.settle()
-        assert bucket.used == pytest.approx(3)
+        bucket.fill(3)
+        await asyncio.sleep(0.025)
+        await bucket.take(waited=False)
+        assert bucket.used == pytest.approx(4 - bucket.rate * 0.025)
 
     run(scenario())
 

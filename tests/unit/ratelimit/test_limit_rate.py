@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from bisect import bisect_left
 
 import pytest
 
@@ -58,6 +59,40 @@ def test_late_timers_cost_no_throughput_and_give_no_excess(requests_per_minute: 
         assert rising(crowd.served)
 
     run(scenario(), grain=0.007)
+
+
+@pytest.mark.parametrize("requests_per_minute", [600, 6_000, 60_000])
+@pytest.mark.parametrize("between", [0.0, 0.0001])
+def test_one_who_asks_again_as_soon_as_it_was_served_gets_the_rate(requests_per_minute: int, between: float) -> None:
+    """One alone, its timers late: the queue is empty between any two places, and nothing is lost by that."""
+
+    async def scenario() -> None:
+        limit = RateLimit("a", requests_per_minute, burst=1)
+        times: list[float] = []
+        start = now()
+        while now() - start < 60:
+            await limit.acquire()
+            times.append(now())
+            virtual_loop().stand_still(between)
+        assert 0.99 * requests_per_minute <= len(times) <= requests_per_minute + 1
+
+    run(scenario(), grain=0.003)
+
+
+def test_no_minute_gets_more_than_the_bucket_and_what_refills() -> None:
+    """The loop stands still before each of two minutes: what that makes up for is in the minute's measure."""
+
+    async def scenario() -> None:
+        crowd = Crowd(RateLimit("a", 6_000, burst=1, queue_capacity=0))
+        crowd.come(18_000)
+        for _ in range(2):
+            await asyncio.sleep(59)
+            virtual_loop().stand_still(1.0)
+        await crowd.outcomes()
+        windows = [bisect_left(crowd.times, time + 60) - index for index, time in enumerate(crowd.times)]
+        assert 0.99 * 6_000 < max(windows) <= 6_001
+
+    run(scenario())
 
 
 @pytest.mark.parametrize("requests_per_minute", [1, 2**63 - 1])

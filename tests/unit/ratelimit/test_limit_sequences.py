@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferd.errors import EndpointNotFound
-from inferd.ratelimit.bucket import LATENESS
+from inferd.ratelimit.bucket import LATENESS, Bucket
 from inferd.ratelimit.limit import RateLimit
 from tests.unit.ratelimit.crowd import Crowd, most_above, now, rising
 from tests.unit.virtual_time import run
@@ -97,15 +97,18 @@ def test_everyone_is_served_exactly_when_the_model_says(
     steps = [(pause + 0.000_137 * 3**0.5, step) for pause, step in steps]
     size = min(burst, requests_per_minute) if burst else requests_per_minute
 
-    async def scenario() -> dict[int, float]:
+    async def scenario() -> tuple[dict[int, float], float]:
         crowd = Crowd(RateLimit("a", requests_per_minute, burst=burst, queue_capacity=0))
         start = now()
         await play(crowd, steps)
         await crowd.outcomes()
         assert rising(crowd.served)
-        return dict(zip(crowd.served, [time - start for time in crowd.times], strict=True))
+        served = dict(zip(crowd.served, [time - start for time in crowd.times], strict=True))
+        return served, Bucket(requests_per_minute, burst).rate
 
-    assert run(scenario()) == pytest.approx(model(steps, requests_per_minute / 60, size), abs=0.000_1)
+    served, per_second = run(scenario())
+    assert per_second == pytest.approx(requests_per_minute / 60, rel=0.001)
+    assert served == pytest.approx(model(steps, per_second, size), abs=0.000_1)
 
 
 @ANY
