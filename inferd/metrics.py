@@ -5,6 +5,7 @@ in the store. Histograms have no endpoint label, for each would be some twenty s
 in prometheus-client's own counters, whose locks and checks cost a chat several times as much; it makes the text.
 """
 
+import time
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -23,6 +24,8 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 # Samples made text in one step, some milliseconds of work: the loop waits for no longer.
 _STEP = 64
+
+_PROC = "/proc"
 
 # Endpoints that are counted for; with more, most of them deleted ones, all counters of endpoints begin again.
 MAX_ENDPOINTS = 10_000
@@ -50,6 +53,14 @@ class _Count:
 
     def __init__(self) -> None:
         self.value = 0
+
+
+class _Process(ProcessCollector):
+    """Memory, descriptors and time of this process, in a sandbox too that hides ``/proc/stat`` (ProcSubset=pid)."""
+
+    def _boot_time(self) -> float:
+        # Without an answer here the collector says nothing at all.
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class _Endpoint:
@@ -107,7 +118,7 @@ class Metrics:
         self._endpoints: dict[str, _Endpoint] = {}
         self._times: dict[tuple[str, str], _Times] = {}
         self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
+        _Process(proc=_PROC, registry=self._process)
 
     def request(self, method: str, route: str, status: int, seconds: float, inference_id: str, trace: Trace) -> None:
         """One request has ended; of its endpoint only if that exists (``trace.task_type`` tells)."""

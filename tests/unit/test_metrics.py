@@ -1,5 +1,8 @@
 """Counting and measuring without a server."""
 
+import time
+from pathlib import Path
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -93,3 +96,13 @@ def test_the_snapshot_becomes_gauges_in_many_pieces() -> None:
     assert all(found[f"inferd_queue_depth['{name}']"] == 2 for name in names)
     assert found["inferd_upstream_up['e0']"] == 0
     assert sum(1 for _ in Metrics().text(now)) > 200 / 64
+
+
+def test_the_process_is_measured_where_all_of_proc_but_processes_is_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "self").symlink_to("/proc/self")
+    monkeypatch.setattr(metrics, "_PROC", str(tmp_path))
+    found = _found(Metrics())
+    assert found["process_resident_memory_bytes[]"] > 1e6 and found["process_max_fds[]"] > found["process_open_fds[]"]
+    assert time.time() - 86_400 < found["process_start_time_seconds[]"] <= time.time() + 1
