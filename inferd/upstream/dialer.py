@@ -10,6 +10,7 @@ from inferd.upstream.addresses import AddressPolicy, AddressRefused
 from inferd.upstream.client import HostUnknown, Refused, Unreachable, Untrusted, words
 from inferd.upstream.connection import Connection
 from inferd.upstream.http1 import Origin
+from inferd.upstream.names import Names
 
 # How long the next address waits for the one before it (RFC 8305 section 5). Seconds.
 NEXT_ADDRESS_AFTER = 0.25
@@ -18,7 +19,7 @@ NEXT_ADDRESS_AFTER = 0.25
 class Dialer:
     """Connects within ``timeout`` seconds, resolving and TLS included, to what ``policy`` allows.
 
-    ``ca_file`` names certificates to trust instead of the system's; OSError if it cannot be used.
+    Made inside the running loop. ``ca_file`` names certificates to trust instead of the system's; OSError if it cannot be used.
     """
 
     def __init__(
@@ -29,7 +30,12 @@ class Dialer:
         self._next_after = next_after
         # Without a file to be checked the system's certificates can wait until they are needed, if ever.
         self._tls = _context(ca_file) if ca_file else None
+        self._names = Names()
         self.pending = 0
+
+    def close(self) -> None:
+        """Gives up names that are still looked up."""
+        self._names.close()
 
     async def dial(self, origin: Origin, make: Callable[[], Connection]) -> Connection:
         """What ``make`` makes, connected to ``origin``.
@@ -51,11 +57,11 @@ class Dialer:
     async def _allowed(self, origin: Origin) -> list[str]:
         """The addresses of the host that may be connected to: numeric, so that it is they that are connected to."""
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            found = await self._names.addresses(origin.host)
         except (socket.gaierror, UnicodeError):
             raise HostUnknown from None
         allowed = []
-        for address in dict.fromkeys(str(info[4][0]) for info in found):
+        for address in found:
             try:
                 self._policy.check(address, origin.port)
             except AddressRefused as refused:

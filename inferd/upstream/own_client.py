@@ -52,6 +52,7 @@ class OwnClient:
 
     async def close(self) -> None:
         """See Client."""
+        self._dialer.close()
         await self._pool.close()
         self._clock.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -62,18 +63,17 @@ def unverified(cafile: str | None) -> ssl.SSLContext:
 
 def resolve(monkeypatch: pytest.MonkeyPatch, found: list[str] | Exception) -> None:
     """From now on every name under .test has these addresses."""
-    loop = asyncio.get_running_loop()
-    real = loop.getaddrinfo
+    real = socket.getaddrinfo
 
-    async def getaddrinfo(host: str, port: int, **more: Any) -> object:
+    def getaddrinfo(host: str, *more: Any, **options: Any) -> object:
         if not host.rstrip(".").endswith(".test"):
-            return await real(host, port, **more)
+            return real(host, *more, **options)
         if isinstance(found, Exception):
             raise found
         family = {True: socket.AF_INET6, False: socket.AF_INET}
-        return [(family[":" in each], socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
+        return [(family[":" in each], socket.SOCK_STREAM, 6, "", (each, 0)) for each in found]
 
-    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 def closed_port() -> int:
@@ -267,6 +267,23 @@ async def test_whoever_gives_up_leaves_no_connection(pool: Pool) -> None:
     assert (dialing.pending, pool.leased) == (0, 0)
 
 
-def test_certificates_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> None:
+async def test_a_name_server_that_says_nothing_is_waited_for_no_longer_than_any_other(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **options: said.wait(LONG) and [])
+    dialing = dialer(timeout=0.05)
+    try:
+        with pytest.raises(Unreachable, match=r"no connection within \[upstream\] connect_timeout"):
+            await dialing.dial(*to(Origin(False, "slow.test", 80), pool))
+        async with serving(answer) as origin:
+            connection = await dialer().dial(*to(origin, pool))
+            assert await body(connection) == b"ok"
+    finally:
+        said.set()
+        dialing.close()
+
+
+async def test_certificates_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         dialer(ca_file=str(tmp_path / "none.pem"))
