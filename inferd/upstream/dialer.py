@@ -19,7 +19,8 @@ NEXT_ADDRESS_AFTER = 0.25
 class Dialer:
     """Connects within ``timeout`` seconds, resolving and TLS included, to what ``policy`` allows.
 
-    Made inside the running loop. ``ca_file`` names certificates to trust instead of the system's; OSError if it cannot be used.
+    Made inside the running loop. ``ca_file`` names certificates to trust instead of the system's; OSError if it cannot
+    be used.
     """
 
     def __init__(
