@@ -130,6 +130,5 @@ def check_base_url(policy: AddressPolicy, config: Config) -> None:
 
 
 def _server(parts: Parts, log: Log) -> Server:
-    options = parts.config.server
     dispatch = Dispatcher(Router(ROUTES), parts, log)
-    return Server(dispatch, log, keepalive_timeout=options.keepalive_timeout, max_body=options.max_body)
+    return Server(dispatch, log, keepalive_timeout=parts.config.server.keepalive_timeout)

@@ -1,13 +1,16 @@
 """Answers that are whole: JSON in the media type and form the client asked for, and plain words for probes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11
+from aiohttp.helpers import rfc822_formatted_time
 
 from inferd.errors import Failure, envelope
 from inferd.rest.filter_path import filtered
+from inferd.rest.http import Http
 from inferd.rest.media_type import JSON, answered
 from inferd.rest.pretty import pretty
 
@@ -20,52 +23,125 @@ TEXT = "text/plain; charset=UTF-8"
 # Larger bodies are filtered and indented in a thread: a million numbers take a second.
 _LARGE = 128 * 1024
 
+# Up to here it is cheaper to copy a body behind its head than to have two writes.
+_SMALL = 64 * 1024
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_BODILESS = (204, 304)
+
+# What must be said of the connection's future, for it is not what the version takes for granted.
+_CONNECTIONS = {(HttpVersion10, True): "keep-alive", (HttpVersion11, False): "close"}
+
 _ENCODER = msgspec.json.Encoder()
 
 
-def json(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+class Answer:
+    """An answer; all of it may be changed until it is ``prepared``, which means that its head has left.
+
+    The server sends what a handler returns by ``prepare`` and ``write_eof``, which are aiohttp's names for that, and
+    then looks at ``keep_alive``.
+    """
+
+    __slots__ = ("body", "headers", "keep_alive", "prepared", "status")
+
+    def __init__(self, body: bytes = b"", *, status: int = 200, headers: Mapping[str, str] = PRODUCT) -> None:
+        self.body = body
+        self.status = status
+        self.headers = dict(headers)
+        self.keep_alive: bool | None = None
+        self.prepared = False
+
+    def force_close(self) -> None:
+        """Closes the connection after the answer."""
+        self.keep_alive = False
+
+    async def prepare(self, http: Http) -> None:
+        """Sends it in one write, unless its head has left already; ConnectionError when the client has left."""
+        if self.prepared:
+            return
+        body = self.body
+        head = self.head(http, len(body))
+        if http.method == "HEAD" or self.status in _BODILESS:
+            body = b""
+        if len(body) <= _SMALL:
+            http.write(head + body)
+        else:
+            http.write(head)
+            http.write(body)
+        if http.writing_paused:
+            await http.drain()
+
+    async def write_eof(self) -> None:
+        """Nothing is left to be done."""
+
+    def head(self, http: Http, length: int | None) -> bytes:
+        """The head, which you must send: of a body of ``length`` bytes, or for None of one that is sent in chunks.
+
+        A client of HTTP/1.0 knows no chunks: the connection's end is the body's. ValueError for headers that would
+        break out of their lines.
+        """
+        self.prepared = True
+        headers, version = self.headers, http.version
+        if self.keep_alive is None:
+            self.keep_alive = http.keep_alive and "Connection" not in headers
+        if length is None and version == HttpVersion11:
+            headers["Transfer-Encoding"] = "chunked"
+        elif length is None:
+            self.keep_alive = False
+        elif self.status not in _BODILESS and (length or http.method != "HEAD"):
+            headers["Content-Length"] = str(length)
+        headers["Date"] = rfc822_formatted_time()
+        said = _CONNECTIONS.get((version, self.keep_alive))
+        if said is not None and "Connection" not in headers:
+            headers["Connection"] = said
+        text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
+            raise ValueError("a header holds the end of a line")
+        reason = _REASONS.get(self.status, "")
+        # An upstream's Retry-After may be no text at all; what cannot be written is left out, as by aiohttp.
+        return f"HTTP/{version[0]}.{version[1]} {self.status} {reason}\r\n{text}\r\n".encode("utf-8", "ignore")
+
+
+def json(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """``document`` as JSON; members that are ``msgspec.Raw`` go out byte for byte."""
-    return web.Response(
-        body=_ENCODER.encode(document),
-        status=status,
-        headers={**PRODUCT, "Content-Type": JSON, **(headers or {})},
+    return Answer(
+        _ENCODER.encode(document), status=status, headers={**PRODUCT, "Content-Type": JSON, **(headers or {})}
     )
 
 
-def text(words: str, *, status: int = 200) -> web.Response:
+def text(words: str, *, status: int = 200) -> Answer:
     """Plain text, for probes and people."""
-    return web.Response(body=words.encode(), status=status, headers={**PRODUCT, "Content-Type": TEXT})
+    return Answer(words.encode(), status=status, headers={**PRODUCT, "Content-Type": TEXT})
 
 
-def failure(told: Failure) -> web.Response:
+def failure(told: Failure) -> Answer:
     """The failure as a whole answer."""
     return json(envelope(told), status=told.status, headers=told.headers)
 
 
-def speak(response: web.StreamResponse, accept: str | None) -> None:
+def speak(response: Answer, accept: str | None) -> None:
     """Gives a JSON answer the media type the client's ``Accept`` names; no other answer is touched."""
     spoken = answered(accept)
     if spoken is not JSON and _is_json(response):
         response.headers["Content-Type"] = spoken
 
 
-async def filter(response: web.StreamResponse, filter_path: str) -> None:
+async def filter(response: Answer, filter_path: str) -> None:
     """Cuts a JSON answer down to ``filter_path``; no other answer is touched."""
     await _rewrite(response, lambda body: filtered(body, filter_path))
 
 
-async def indent(response: web.StreamResponse) -> None:
+async def indent(response: Answer) -> None:
     """Writes a JSON answer for people; no other answer is touched."""
     await _rewrite(response, pretty)
 
 
-async def _rewrite(response: web.StreamResponse, write: Callable[[bytes], bytes]) -> None:
-    if not isinstance(response, web.Response) or not _is_json(response):
+async def _rewrite(response: Answer, write: Callable[[bytes], bytes]) -> None:
+    if not _is_json(response):
         return
     body = response.body
-    assert isinstance(body, bytes)
     response.body = write(body) if len(body) <= _LARGE else await asyncio.to_thread(write, body)
 
 
-def _is_json(response: web.StreamResponse) -> bool:
+def _is_json(response: Answer) -> bool:
     return response.headers.get("Content-Type") == JSON

@@ -3,10 +3,11 @@
 import asyncio
 import zlib
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
+from inferd.rest.http import Http
 
 # One step of unpacking, after which others have their turn: below a millisecond.
 _STEP = 256 * 1024
@@ -19,7 +20,7 @@ _MAX_RATIO = 100
 _MAX_MEMBERS = 64
 
 
-async def receive(request: web.BaseRequest, *, limit: int, timeout: float) -> bytes:
+async def receive(request: Http, *, limit: int, timeout: float) -> bytes:
     """The whole body as the client meant it, at most ``limit`` bytes, within ``timeout`` seconds; empty if none.
 
     StatusFailure 415 for an encoding other than gzip, 413 for a body too large, 408 for one that does not arrive, 417
@@ -48,7 +49,7 @@ def required(raw: bytes) -> bytes:
     return raw
 
 
-async def _understood(request: web.BaseRequest, raw: bytes, limit: int) -> bytes:
+async def _understood(request: Http, raw: bytes, limit: int) -> bytes:
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in ("gzip", "x-gzip"):
         return await _unpacked(raw, limit)
@@ -57,7 +58,7 @@ async def _understood(request: web.BaseRequest, raw: bytes, limit: int) -> bytes
     return raw
 
 
-def _invite(request: web.BaseRequest) -> None:
+def _invite(request: Http) -> None:
     """Tells a client that waits for it to go on and send its body (RFC 9110, 10.1.1); curl does from a megabyte on."""
     if request.headers["Expect"].strip().lower() != "100-continue":
         raise StatusFailure("Expect header names an expectation that cannot be met: only 100-continue can", 417)
@@ -65,7 +66,7 @@ def _invite(request: web.BaseRequest) -> None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-async def _received(request: web.BaseRequest, limit: int) -> bytes:
+async def _received(request: Http, limit: int) -> bytes:
     parts, size = [], 0
     while part := await request.content.readany():
         parts.append(part)

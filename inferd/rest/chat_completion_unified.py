@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import msgspec
-from aiohttp import web
 
 from inferd import sse
 from inferd.errors import RequestInvalid, StatusFailure, chat_envelope
+from inferd.rest.answer import Answer
 from inferd.rest.inference_request import check_requested
 from inferd.rest.request import Request
 from inferd.rest.shape import decode
@@ -20,7 +20,7 @@ _BODY = msgspec.json.Decoder(ChatCompletionRequest)
 _ENCODER = msgspec.json.Encoder()
 
 
-async def handle(request: Request) -> web.StreamResponse:
+async def handle(request: Request) -> Answer:
     """One event for each chunk of the upstream, as it comes."""
     endpoint, chat = await _read(request)
     service = request.parts.services.of(endpoint)

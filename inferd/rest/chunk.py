@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from inferd.chunking.chunk import Chunk, as_json, shown
 from inferd.chunking.settings import parse
 from inferd.errors import RequestInvalid, RequestTimedOut
 from inferd.rest import long_answer, long_body
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.rest.shape import decode
 from inferd.schema.chunking import ChunkingSettings
@@ -33,7 +33,7 @@ class _Asked(msgspec.Struct, frozen=True):
 _BODY = msgspec.json.Decoder(_Body)
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """The passages of each input with their offsets, in the form that embedded passages have."""
     deadline = request.deadline(TaskType.TEXT_EMBEDDING)
     limit = request.parts.config.chunking.max_chunk_size_limit

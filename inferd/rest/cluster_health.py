@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from aiohttp import web
 
 from inferd.errors import IllegalArgument
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.health import trouble
 from inferd.rest.node import NODE
 from inferd.rest.request import Request
@@ -37,7 +37,7 @@ _SHARDS: Mapping[str, object] = {
 }
 
 
-async def health(request: Request) -> web.Response:
+async def health(request: Request) -> Answer:
     """Green, or red with 503; 408 where ``wait_for_status`` asks for better than there is, without the wait."""
     wanted = request.query("wait_for_status")
     if wanted is not None and wanted.lower() not in _COLOURS:
@@ -50,7 +50,7 @@ async def health(request: Request) -> web.Response:
     return answer.json(document, status=408 if late else 503 if ill else 200)
 
 
-async def report(request: Request) -> web.Response:
+async def report(request: Request) -> Answer:
     """The same with reasons; upstreams that fail are told, and do not make inferd ill."""
     what = await trouble(request)
     status = "green" if what is None else "red"

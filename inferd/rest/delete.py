@@ -1,13 +1,12 @@
 """``DELETE _inference/…``: takes an endpoint away."""
 
-from aiohttp import web
-
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.rest.task_type import check_requested
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """What was deleted; with ``dry_run`` what would have been. ``force`` forces nothing: no endpoint is referred to."""
     dry_run, _ = request.flag("dry_run"), request.flag("force")
     endpoint = request.parts.store.get(request.inference_id)

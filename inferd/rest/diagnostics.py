@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from aiohttp import web
 
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.node import NODE
 from inferd.rest.request import Request
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """Elasticsearch's document (GetInferenceDiagnosticsAction), and under ``inferd`` what only inferd has.
 
     What Elasticsearch has and inferd has not counts nothing; no connection pool here has a maximum, which is told as 0.

@@ -4,12 +4,14 @@ import asyncio
 import secrets as randomness
 from collections.abc import Callable
 
-from aiohttp import HttpVersion10, web
+from aiohttp import HttpVersion10
 from aiohttp.hdrs import METH_ALL
 
 from inferd.errors import Document, Failure, FlatFailure, IllegalArgument, StatusFailure, chat_envelope, envelope
 from inferd.log import Log, where
 from inferd.rest import answer, media_type
+from inferd.rest.answer import Answer
+from inferd.rest.http import Http
 from inferd.rest.parts import Parts
 from inferd.rest.request import Request
 from inferd.rest.routing import Router
@@ -33,7 +35,7 @@ class Dispatcher:
         self._parts = parts
         self._log = log
 
-    async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
+    async def __call__(self, http: Http) -> Answer:
         """The answer, in every case; only a client that left gets none."""
         if http.version < HttpVersion10:
             return self._refuse_ancient(http)
@@ -56,7 +58,7 @@ class Dispatcher:
             self._count(request, status)
             self._log_request(request, status)
 
-    async def _handled(self, request: Request) -> web.StreamResponse:
+    async def _handled(self, request: Request) -> Answer:
         try:
             return await self._answered(request)
         except Failure as failure:
@@ -73,7 +75,7 @@ class Dispatcher:
             self._log.error("bug", exception=type(bug).__name__, where=where(bug), path=request.route.path)
             return await self._failed(request, StatusFailure("an internal error of inferd; its log has the place", 500))
 
-    async def _answered(self, request: Request) -> web.StreamResponse:
+    async def _answered(self, request: Request) -> Answer:
         """In Elasticsearch's order: key, media types, path, the body's being there, query; then the handler."""
         self._admit(request)
         media_type.check_accept(request.http.headers)
@@ -103,7 +105,7 @@ class Dispatcher:
         if request.route.body == "required":
             request.require_body()
 
-    async def _failed(self, request: Request, failure: Failure) -> web.StreamResponse:
+    async def _failed(self, request: Request, failure: Failure) -> Answer:
         request.failure = failure
         if request.stream is not None:
             return await request.stream.end(failure)
@@ -113,9 +115,9 @@ class Dispatcher:
         # Errors are never filtered (AbstractRestChannel.newErrorBuilder).
         return await _in_form(request.http, answer.failure(failure))
 
-    async def _unrouted(self, http: web.BaseRequest, failure: FlatFailure) -> web.StreamResponse:
+    async def _unrouted(self, http: Http, failure: FlatFailure) -> Answer:
         if http.method == "OPTIONS" and "Allow" in failure.headers:
-            response: web.StreamResponse = answer.text("")
+            response: Answer = answer.text("")
             response.headers["Allow"] = failure.headers["Allow"]
         else:
             response = await _in_form(http, answer.failure(failure))
@@ -124,14 +126,14 @@ class Dispatcher:
         self._log.request({"method": method, "status": response.status, "remote": http.remote})
         return response
 
-    def _refuse_ancient(self, http: web.BaseRequest) -> web.StreamResponse:
+    def _refuse_ancient(self, http: Http) -> Answer:
         # Whatever came in place of HTTP was taken for its version 0.9, which is a word and a line end.
         self._log.malformed(http.remote, "HTTP/0.9")
         response = answer.failure(IllegalArgument("the request is not valid HTTP"))
         response.force_close()
         return response
 
-    def _sign(self, http: web.BaseRequest, response: web.StreamResponse) -> None:
+    def _sign(self, http: Http, response: Answer) -> None:
         if response.prepared:
             return
         opaque = _opaque_id(http)
@@ -170,7 +172,7 @@ class Dispatcher:
         )
 
 
-async def _in_form(http: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
+async def _in_form(http: Http, response: Answer) -> Answer:
     """``response`` indented and of the media type of the client's ``Accept``, where it is JSON and was asked for."""
     if http.query_string and http.query.get("pretty") in ("", "true"):
         await answer.indent(response)
@@ -178,7 +180,7 @@ async def _in_form(http: web.BaseRequest, response: web.StreamResponse) -> web.S
     return response
 
 
-def _opaque_id(http: web.BaseRequest) -> str | None:
+def _opaque_id(http: Http) -> str | None:
     """The client's own name for the request, if it may stand in a header and in the log."""
     opaque = http.headers.get("X-Opaque-Id")
     return opaque if opaque and len(opaque) <= MAX_OPAQUE and opaque.isascii() and opaque.isprintable() else None

@@ -1,8 +1,7 @@
 """``GET _inference/…``: shows one endpoint, or all of them."""
 
-from aiohttp import web
-
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.rest.task_type import check_requested
 from inferd.schema.endpoint import TaskType
@@ -10,7 +9,7 @@ from inferd.schema.endpoint import TaskType
 _EVERY = ("", "*", "_all")
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """``{"endpoints": […]}``, sorted by id, also for a single one."""
     requested, store = request.task_type, request.parts.store
     if request.inference_id in _EVERY:

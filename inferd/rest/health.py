@@ -1,25 +1,24 @@
 """``/livez``, ``/readyz`` and ``/_health``: whether to restart the daemon, whether to send it work, and why not."""
 
-from aiohttp import web
-
 from inferd import __version__
 from inferd.errors import Failure
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 
 
-async def livez(request: Request) -> web.Response:
+async def livez(request: Request) -> Answer:
     """``ok`` as long as the loop turns; a restart would help otherwise, and only then."""
     return answer.text("ok")
 
 
-async def readyz(request: Request) -> web.Response:
+async def readyz(request: Request) -> Answer:
     """``ok``, or 503 and one word: ``draining``, ``store`` or ``loop``."""
     what = await trouble(request)
     return answer.text("ok") if what is None else answer.text(what, status=503)
 
 
-async def health(request: Request) -> web.Response:
+async def health(request: Request) -> Answer:
     """The whole truth as one document; an upstream that fails is told and does not make inferd unhealthy."""
     what, parts = await trouble(request), request.parts
     endpoints = {}

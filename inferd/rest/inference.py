@@ -1,9 +1,9 @@
 """``POST _inference/{task_type}/{id}``: one JSON answer."""
 
 import msgspec
-from aiohttp import web
 
 from inferd.rest import answer, inference_request, long_answer
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.schema.endpoint import TaskType
 from inferd.schema.inference import Embeddings, Passages, Results
@@ -17,7 +17,7 @@ class _Completion(msgspec.Struct):
     result: str
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """The results under the name of their task type."""
     endpoint, asked = await inference_request.read(request)
     service = request.parts.services.of(endpoint)

@@ -3,29 +3,33 @@
 from collections.abc import Sequence
 
 import msgspec
-from aiohttp import web
 
 from inferd.aside import Aside
 from inferd.rest import answer
+from inferd.rest.answer import Answer
+from inferd.rest.http import Http
 from inferd.rest.media_type import JSON
 from inferd.steps import LONG, joined, list_as_json
 
 
-class LongAnswer(web.Response):
+class LongAnswer(Answer):
     """Like any answer, but the transport never holds more of its body than the client is about to read."""
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Sends the body; aiohttp calls this once, after the headers."""
-        body = self.body
-        if not isinstance(body, bytes) or len(body) <= LONG:
-            return await super().write_eof(data)
-        view = memoryview(body)
+    __slots__ = ()
+
+    async def prepare(self, http: Http) -> None:
+        """See Answer."""
+        if self.prepared or len(self.body) <= LONG:
+            return await super().prepare(http)
+        http.write(self.head(http, len(self.body)))
+        view = memoryview(self.body)
         for at in range(0, len(view), LONG):
-            await self.write(view[at : at + LONG])
-        await web.StreamResponse.write_eof(self)
+            http.write(view[at : at + LONG])
+            if http.writing_paused:
+                await http.drain()
 
 
-async def listed(aside: Aside, name: str, items: Sequence[msgspec.Raw]) -> web.Response:
+async def listed(aside: Aside, name: str, items: Sequence[msgspec.Raw]) -> Answer:
     """``{name: items}``, each item JSON already."""
     if sum(map(len, items)) <= LONG:
         return answer.json({name: items})

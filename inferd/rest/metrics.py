@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from aiohttp import web
 
 from inferd import __version__
 from inferd.metrics import CONTENT_TYPE, Snapshot
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.parts import Parts
 from inferd.rest.request import Request
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """All metrics; the loop is held for the moment of the snapshot only."""
     parts = request.parts
     parts.metrics.keep_only([endpoint.inference_id for endpoint in parts.store.all()])
@@ -20,7 +20,7 @@ async def handle(request: Request) -> web.Response:
     while piece := await parts.aside.run(_next, text):
         pieces.append(piece)
     headers = {**answer.PRODUCT, "Content-Type": CONTENT_TYPE}
-    return web.Response(body=b"".join(pieces), headers=headers)
+    return Answer(body=b"".join(pieces), headers=headers)
 
 
 def _next(text: Iterator[bytes]) -> bytes:

@@ -1,10 +1,9 @@
 """``GET _cat/plugins`` and ``GET _nodes/plugins``: the service plug-ins that are loaded."""
 
-from aiohttp import web
-
 from inferd.errors import IllegalArgument
 from inferd.registry import Plugin
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.media_type import asks_for_json
 from inferd.rest.node import NODE, heading
 from inferd.rest.request import Request
@@ -20,7 +19,7 @@ _DEFAULT = ("name", "component", "version")
 _SHORT = {"n": "name", "c": "component", "v": "version", "d": "description"}
 
 
-async def cat(request: Request) -> web.Response:
+async def cat(request: Request) -> Answer:
     """A table, or with ``format=json`` a list; ``v`` adds a heading, ``h`` chooses columns, ``s`` sorts by some."""
     if request.flag("help"):
         return answer.text(_table([[name, "|", about] for name, about in _ABOUT.items()]))
@@ -33,7 +32,7 @@ async def cat(request: Request) -> web.Response:
     return answer.text(_table(head + [[row[column] for column in columns] for row in rows]))
 
 
-async def nodes(request: Request) -> web.Response:
+async def nodes(request: Request) -> Answer:
     """The plug-ins of the one node (NodesInfoResponse)."""
     plugins = [
         {

@@ -1,14 +1,13 @@
 """``PUT _inference/{task_type}/{id}``: makes an endpoint."""
 
-from aiohttp import web
-
 from inferd.errors import EndpointExists, StatusFailure
 from inferd.rest import inference_id, task_type, validation
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.xcontent import java_text
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """The endpoint as stored, without its secrets. An id that exists is refused before the provider is asked."""
     inference_id.check(request.inference_id)
     request.timeout()

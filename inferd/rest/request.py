@@ -6,11 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from aiohttp import web
 
 from inferd.errors import Document, Failure, IllegalArgument
 from inferd.rest import body
+from inferd.rest.answer import Answer
 from inferd.rest.did_you_mean import suggestion
+from inferd.rest.http import Http
 from inferd.rest.parts import Parts
 from inferd.rest.routing import COMMON_FLAGS, COMMON_PARAMETERS, Route
 from inferd.schema import timevalue
@@ -32,7 +33,7 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 class Begun(Protocol):
     """An answer whose status has left: a failure can only be told within it."""
 
-    async def end(self, failure: Failure) -> web.StreamResponse:
+    async def end(self, failure: Failure) -> Answer:
         """Tells of ``failure``, unless the answer is complete, and ends it."""
         ...
 
@@ -45,7 +46,7 @@ class Request:
     ``stream`` is there once the answer has begun to leave.
     """
 
-    def __init__(self, http: web.BaseRequest, route: Route, values: Mapping[str, str], parts: Parts) -> None:
+    def __init__(self, http: Http, route: Route, values: Mapping[str, str], parts: Parts) -> None:
         self.http = http
         self.route = route
         self.parts = parts

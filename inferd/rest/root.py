@@ -1,14 +1,13 @@
 """``GET /``: the document by which Elastic's clients know an Elasticsearch."""
 
-from aiohttp import web
-
 from inferd import __version__
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.node import NODE
 from inferd.rest.request import Request
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """Says 9.5.0 where clients look, and inferd where people look."""
     version = request.parts.config.server.version
     return answer.json(

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 import msgspec
-from aiohttp import web
 
 from inferd.auth import Privilege
 from inferd.errors import FlatFailure
+from inferd.rest.answer import Answer
 
 if TYPE_CHECKING:
     from inferd.rest.request import Request
 
-Handler: TypeAlias = "Callable[[Request], Awaitable[web.StreamResponse]]"
+Handler: TypeAlias = "Callable[[Request], Awaitable[Answer]]"
 
 # Read by every route (RestHandler's response parameters).
 COMMON_FLAGS = ("error_trace", "human", "pretty")

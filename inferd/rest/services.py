@@ -1,8 +1,7 @@
 """``GET _inference/_services``: what endpoints of each service can be configured with."""
 
-from aiohttp import web
-
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.schema.endpoint import TaskType
 from inferd.services import InferenceService
@@ -10,7 +9,7 @@ from inferd.services import InferenceService
 _ORDER = list(TaskType)
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """The services that know the task type of the path, sorted by name (InferenceServiceConfiguration)."""
     requested = request.task_type
     services = [plugin.service for plugin in request.parts.services]

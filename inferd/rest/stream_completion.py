@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
-from aiohttp import web
 
 from inferd import sse
 from inferd.errors import StatusFailure, envelope
 from inferd.rest import chat_completion_unified, inference_request
+from inferd.rest.answer import Answer
 from inferd.rest.inference import document
 from inferd.rest.request import Request
 from inferd.rest.stream import HEADERS, EventStream
@@ -24,7 +24,7 @@ class _Event(msgspec.Struct):
     completion: list[_Delta]
 
 
-async def handle(request: Request) -> web.StreamResponse:
+async def handle(request: Request) -> Answer:
     """``{"completion":[{"delta":…}]}`` for each piece of text; an ``embedding`` comes whole, in one event."""
     if request.parts.config.compat.chat_on_stream_route and _is_chat(request):
         request.carrier = "chat"
@@ -34,7 +34,7 @@ async def handle(request: Request) -> web.StreamResponse:
     if endpoint.task_type is TaskType.EMBEDDING:
         results = await service.infer(request.call(endpoint), asked)
         whole = _ENCODER.encode(document(endpoint.task_type, results))
-        return web.Response(body=sse.encode(whole) + sse.encode(b"[DONE]"), headers=HEADERS)
+        return Answer(body=sse.encode(whole) + sse.encode(b"[DONE]"), headers=HEADERS)
     if endpoint.task_type is not TaskType.COMPLETION:
         raise StatusFailure(
             f"Streaming is not allowed for service [{endpoint.service}] and task [{request.task_type}]. "

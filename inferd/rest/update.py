@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from aiohttp import web
 
 from inferd.errors import Document, EndpointNotFound, StatusFailure
 from inferd.rest import answer, inference_id, task_type, validation
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.schema.endpoint import Endpoint
 from inferd.services.fields import shown
@@ -17,7 +17,7 @@ _SECTIONS = {
 }
 
 
-async def handle(request: Request) -> web.Response:
+async def handle(request: Request) -> Answer:
     """The endpoint as changed; nothing is asked or written where the change changes nothing."""
     inference_id.check(request.inference_id)
     for name in ("timeout", "master_timeout"):

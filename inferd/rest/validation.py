@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
 
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.schema.endpoint import Endpoint, Secrets
 from inferd.services.trial import TRIAL_TIME, tried
@@ -12,7 +12,7 @@ from inferd.services.trial import TRIAL_TIME, tried
 Write = Callable[[Endpoint, Secrets], Awaitable[None]]
 
 
-async def stored(request: Request, endpoint: Endpoint, secrets: Secrets, write: Write) -> web.Response:
+async def stored(request: Request, endpoint: Endpoint, secrets: Secrets, write: Write) -> Answer:
     """The endpoint as ``write`` stored it; where its upstream could not be asked, a ``Warning`` says so.
 
     The query parameter ``timeout`` bounds the trial; what a trial leaves behind is forgotten if no endpoint came of it.

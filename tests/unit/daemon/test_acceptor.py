@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from inferd.config import Log as LogConfig
 from inferd.daemon import acceptor
 from inferd.daemon.acceptor import Acceptor, connection_limit
 from inferd.log import Log
+from inferd.rest.answer import Answer
+from inferd.rest.http import Http
 from inferd.rest.server import Server
 from tests.certificates import write_certificate
 
@@ -42,10 +43,10 @@ def log() -> io.StringIO:
 
 @pytest.fixture
 async def server(log: io.StringIO) -> AsyncIterator[Server]:
-    async def dispatch(_: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(text="served")
+    async def dispatch(_: Http) -> Answer:
+        return Answer(b"served")
 
-    server = Server(dispatch, Log(LogConfig(level="debug"), log), keepalive_timeout=30, max_body=1024)
+    server = Server(dispatch, Log(LogConfig(level="debug"), log), keepalive_timeout=30)
     yield server
     await server.shutdown(1)
 

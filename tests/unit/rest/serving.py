@@ -7,11 +7,16 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from inferd.config import Log as LogConfig
 from inferd.log import Log
 from inferd.rest.dispatch import Dispatcher
+from inferd.rest.http import Http
 from inferd.rest.parts import Parts
 from inferd.rest.routing import Route, Router
 from inferd.rest.server import Server
@@ -51,6 +56,26 @@ class Serving(NamedTuple):
         return answered.decode(), rest
 
 
+class NoConnection:
+    """What a request came by that nobody has sent; what is written to its ``transport`` is lost."""
+
+    transport: asyncio.Transport | None = None
+    remote: str | None = "127.0.0.1"
+    writing_paused = False
+
+    async def drained(self) -> None:
+        """See Connection."""
+
+
+def unsent(method: str, path: str) -> Http:
+    """A request without headers or a body."""
+    nothing: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+    message = RawRequestMessage(
+        method, path, HttpVersion11, nothing, (), False, None, False, False, URL(path, encoded=True)
+    )
+    return Http(message, EMPTY_PAYLOAD, NoConnection())
+
+
 def request(method: str, path: str, *headers: str) -> bytes:
     """The head of a request on a connection that is kept."""
     return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
@@ -61,7 +86,7 @@ async def serving(parts: Parts, routes: Sequence[Route]) -> AsyncIterator[Servin
     """``routes`` served with ``parts``."""
     stream = io.StringIO()
     log = Log(LogConfig(level="debug"), stream)
-    server = Server(Dispatcher(Router(routes), parts, log), log, keepalive_timeout=30, max_body=1024 * 1024)
+    server = Server(Dispatcher(Router(routes), parts, log), log, keepalive_timeout=30)
     runner = web.ServerRunner(server, shutdown_timeout=1)
     await runner.setup()
     try:

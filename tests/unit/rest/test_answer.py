@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from inferd.errors import EndpointNotFound, RequestTimedOut
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.media_type import VENDOR_JSON
 
-Change = Callable[[web.StreamResponse], Awaitable[None]]
+Change = Callable[[Answer], Awaitable[None]]
 
 
-async def _filtered(response: web.StreamResponse) -> None:
+async def _filtered(response: Answer) -> None:
     await answer.filter(response, "a")
 
 
@@ -37,7 +37,7 @@ async def test_only_json_speaks_another_media_type() -> None:
     for response, spoken in (
         (answer.json({}), f"{VENDOR_JSON};compatible-with=9"),
         (answer.text(""), "text/plain; charset=UTF-8"),
-        (web.StreamResponse(headers={"Content-Type": "text/event-stream"}), "text/event-stream"),
+        (Answer(headers={"Content-Type": "text/event-stream"}), "text/event-stream"),
     ):
         answer.speak(response, None)
         answer.speak(response, f"{VENDOR_JSON}; compatible-with=9")
@@ -58,5 +58,5 @@ async def test_only_json_is_rewritten_whatever_its_size(
     text = answer.text('{"a":1,"b":2}')
     await change(text)
     assert text.body == b'{"a":1,"b":2}'
-    stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    stream = Answer(headers={"Content-Type": "text/event-stream"})
     await change(stream)

@@ -5,13 +5,13 @@ import gzip
 import zlib
 
 import pytest
-from aiohttp import web
 from aiohttp.http_exceptions import TransferEncodingError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inferd.errors import BodyMissing, Failure
 from inferd.rest import answer, body
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.rest.routing import Route
 from tests.served import Served
@@ -20,16 +20,16 @@ from tests.unit.rest.serving import request, serving
 LIMIT = 8 * 1024 * 1024
 
 
-async def _echo(asked: Request) -> web.Response:
+async def _echo(asked: Request) -> Answer:
     raw = await body.receive(asked.http, limit=LIMIT, timeout=5)
     return answer.text(raw[:100].decode("latin-1") + f" {len(raw)}")
 
 
-async def _impatient(asked: Request) -> web.Response:
+async def _impatient(asked: Request) -> Answer:
     return answer.text(str(await body.receive(asked.http, limit=10, timeout=0.05)))
 
 
-async def _broken(asked: Request) -> web.Response:
+async def _broken(asked: Request) -> Answer:
     asked.http.content.set_exception(TransferEncodingError("as aiohttp says it"))
     return await _echo(asked)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from inferd import client_keys
 from inferd.errors import StatusFailure, envelope
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.rest.routing import Handler, Route
 from inferd.rest.stream import EventStream
@@ -22,27 +22,27 @@ from tests.unit.rest.serving import request, serving
 SECRET = "sk-a-secret-in-a-bug"
 
 
-async def _fine(request: Request) -> web.Response:
+async def _fine(request: Request) -> Answer:
     return answer.json({"a": [1.50, {"b": 2}]})
 
 
-async def _text(request: Request) -> web.Response:
+async def _text(request: Request) -> Answer:
     return answer.text("x")
 
 
-async def _refused(request: Request) -> web.Response:
+async def _refused(request: Request) -> Answer:
     raise StatusFailure("no", 418)
 
 
-async def _bug(request: Request) -> web.Response:
+async def _bug(request: Request) -> Answer:
     raise KeyError(SECRET)
 
 
-async def _bug_of_a_connection(request: Request) -> web.Response:
+async def _bug_of_a_connection(request: Request) -> Answer:
     raise ConnectionRefusedError(SECRET)
 
 
-async def _after_chunks(request: Request) -> web.StreamResponse:
+async def _after_chunks(request: Request) -> Answer:
     async def batches() -> AsyncIterator[list[bytes]]:
         yield [b"first\n\n"]
         raise KeyError(SECRET)
@@ -50,7 +50,7 @@ async def _after_chunks(request: Request) -> web.StreamResponse:
     return await EventStream(request, envelope).send(batches(), b"".join)
 
 
-async def _after_the_end(request: Request) -> web.StreamResponse:
+async def _after_the_end(request: Request) -> Answer:
     async def batches() -> AsyncIterator[list[bytes]]:
         yield [b"first\n\n"]
 
@@ -64,7 +64,7 @@ class Waiting:
     def __init__(self) -> None:
         self.begun, self.ended = asyncio.Event(), asyncio.Event()
 
-    async def handle(self, request: Request) -> web.Response:
+    async def handle(self, request: Request) -> Answer:
         """Waits for ever."""
         self.begun.set()
         try:
@@ -162,7 +162,7 @@ async def test_a_client_that_leaves_ends_its_request(inferd: Served) -> None:
 async def test_a_client_that_left_before_a_write_is_no_bug(inferd: Served) -> None:
     begun, gone = asyncio.Event(), asyncio.Event()
 
-    async def handle(asked: Request) -> web.Response:
+    async def handle(asked: Request) -> Answer:
         begun.set()
         await asyncio.shield(gone.wait())
         transport = asked.http.transport
@@ -200,7 +200,7 @@ async def test_a_draining_daemon_closes_its_connections(inferd: Served) -> None:
     ],
 )
 async def test_an_answer_is_formed_as_asked(inferd: Served, query: str, body: bytes) -> None:
-    async def raw(request: Request) -> web.Response:
+    async def raw(request: Request) -> Answer:
         return answer.json(msgspec.Raw(b'{"a":[1.50,{"b":2}]}'))
 
     async with serving(inferd.parts, [Route("GET", "/x", raw), Route("GET", "/t", _text)]) as here:
@@ -244,8 +244,8 @@ async def test_bodies_are_looked_at_before_the_handler(inferd: Served) -> None:
 
 
 async def test_an_answer_prepared_by_the_handler_is_left_alone(inferd: Served) -> None:
-    async def prepared(asked: Request) -> web.StreamResponse:
-        response = web.StreamResponse()
+    async def prepared(asked: Request) -> Answer:
+        response = Answer()
         await response.prepare(asked.http)
         return response
 
@@ -274,7 +274,7 @@ async def test_a_name_of_a_client_s_own_must_be_fit_for_a_log(inferd: Served) ->
 
 
 async def test_every_log_line_tells_what_befell(inferd: Served) -> None:
-    async def busy(asked: Request) -> web.Response:
+    async def busy(asked: Request) -> Answer:
         asked.trace.attempts, asked.trace.queued, asked.trace.first_chunk = 2, 0.25, 0.5
         asked.trace.input_tokens, asked.trace.output_tokens, asked.trace.upstream_status = 3, 4, 200
         return answer.text("")

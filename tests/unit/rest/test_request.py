@@ -4,13 +4,13 @@ import asyncio
 from unittest.mock import Mock
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
 
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
 from inferd.rest.request import LONGEST_TIMEOUT, Request, trace_context
 from inferd.rest.routing import Route
 from inferd.schema.endpoint import TaskType
 from tests.served import Served
+from tests.unit.rest.serving import unsent
 
 
 def asked(inferd: Served, path: str, parameters: tuple[str, ...] = ("timeout",), **values: str) -> Request:
@@ -18,7 +18,7 @@ def asked(inferd: Served, path: str, parameters: tuple[str, ...] = ("timeout",),
         raise AssertionError
 
     route = Route("GET", "/x", handle, parameters)  # type: ignore[arg-type]  # it is never called
-    return Request(make_mocked_request("GET", path), route, values, inferd.parts)
+    return Request(unsent("GET", path), route, values, inferd.parts)
 
 
 async def test_the_path_names_endpoint_and_task(inferd: Served) -> None:
@@ -130,8 +130,8 @@ async def test_a_body_is_required_refused_or_an_object(inferd: Served) -> None:
 
 async def test_a_client_has_left_once_its_transport_closes(inferd: Served) -> None:
     request = asked(inferd, "/x")
-    transport = request.http.transport
-    assert isinstance(transport, Mock)
+    assert request.client_left()
+    transport = request.http._connection.transport = Mock()
     for closing in (True, False):
         transport.is_closing.return_value = closing
         assert request.client_left() is closing

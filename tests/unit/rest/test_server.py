@@ -2,10 +2,11 @@
 
 import asyncio
 
-from aiohttp import web
 
 from inferd.rest import answer
+from inferd.rest.answer import Answer
 from inferd.rest.dispatch import Dispatcher
+from inferd.rest.http import Http
 from inferd.rest.request import Request
 from inferd.rest.routing import Route
 from tests.served import Served
@@ -14,7 +15,7 @@ from tests.unit.rest.serving import request, serving
 SECRET = "sk-topsecret"
 
 
-async def _fine(asked: Request) -> web.Response:
+async def _fine(asked: Request) -> Answer:
     return answer.text("fine")
 
 
@@ -37,14 +38,14 @@ async def test_a_dispatcher_that_fails_is_a_bug_and_no_fault_of_the_client(
     inferd: Served, monkeypatch: object
 ) -> None:
     async with serving(inferd.parts, ROUTES) as here:
-        here.server.request_handler = _broken
+        here.server.request_handler = _broken  # type: ignore[assignment]  # of requests that are inferd's own
         told = await here.say(request("GET", f"/{SECRET}"))
     assert told.startswith(b"HTTP/1.1 500 ") and b"an internal error of inferd" in told
     assert SECRET not in here.stream.getvalue()
     assert [(line["message"], line["exception"]) for line in here.lines] == [("bug", "KeyError")]
 
 
-async def _broken(http: web.BaseRequest) -> web.StreamResponse:
+async def _broken(http: Http) -> Answer:
     raise KeyError(SECRET)
 
 

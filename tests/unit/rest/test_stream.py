@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager, closing
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from inferd.errors import StatusFailure, chat_envelope, envelope
 from inferd.rest import stream
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.rest.routing import Route
 from inferd.rest.stream import EventStream, error_event, failure_answer
@@ -38,7 +38,7 @@ class Source:
         finally:
             self.left.set()
 
-    async def handle(self, request: Request) -> web.StreamResponse:
+    async def handle(self, request: Request) -> Answer:
         """Streams what it is given, one event an item."""
         reading = self.read()
         try:
@@ -202,17 +202,18 @@ async def test_a_client_that_reads_slowly_still_gets_its_last_event(
 async def test_a_comment_to_a_client_that_left_is_no_matter(inferd: Served, source: Source) -> None:
     """The client is gone, and nobody has noticed yet: the comment must not end in an unread error."""
     seen: list[EventStream] = []
+    keep_alive(inferd, 1e-9)
 
-    async def handle(asked: Request) -> web.StreamResponse:
+    async def handle(asked: Request) -> Answer:
         events = EventStream(asked, envelope)
-        await events._response.prepare(asked.http)
-        events._abort()
-        await events._send_comment()
+        asked.http.abort()
+        events._look_in()
         try:
             await asyncio.Event().wait()
         finally:
             # The connection is lost by now, and with it the transport.
-            events._abort()
+            asked.http.abort()
+            events._stop_looking_in()
             seen.append(events)
         raise AssertionError
 
@@ -230,9 +231,8 @@ async def _nothing(here: Serving) -> bytes:
 
 
 async def test_a_stream_is_ended_from_outside_once(inferd: Served) -> None:
-    async def handle(asked: Request) -> web.StreamResponse:
+    async def handle(asked: Request) -> Answer:
         events = EventStream(asked, envelope)
-        await events._response.prepare(asked.http)
         await events.end(StatusFailure("no", 502))
         return await events.end(StatusFailure("again", 502))
 

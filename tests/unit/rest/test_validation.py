@@ -2,23 +2,23 @@
 
 import msgspec
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 
 from inferd.errors import StatusFailure
+from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.rest.routing import Route
 from inferd.rest.validation import _warning, stored
 from inferd.schema.endpoint import Endpoint, Secrets
 from tests.served import Served
+from tests.unit.rest.serving import unsent
 
 
-async def _handle(request: Request) -> web.Response:
+async def _handle(request: Request) -> Answer:
     raise AssertionError
 
 
 async def request(inferd: Served, query: str = "") -> Request:
-    return Request(make_mocked_request("PUT", f"/x{query}"), Route("PUT", "/x", _handle), {"id": "e"}, inferd.parts)
+    return Request(unsent("PUT", f"/x{query}"), Route("PUT", "/x", _handle), {"id": "e"}, inferd.parts)
 
 
 async def endpoint(inferd: Served, **settings: object) -> tuple[Endpoint, Secrets]:
