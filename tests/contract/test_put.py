@@ -7,6 +7,8 @@ import pytest
 
 from tests.contract.expected import bad_request, error, invalid, malformed, status
 from tests.contract.put_body import body
+from tests.contract.task_types import ROWS as TASK_TYPES
+from tests.contract.task_types import Row
 from tests.served import Served, served
 
 SENTENCES = '"chunking_settings":{"strategy":"sentence","max_chunk_size":250,"sentence_overlap":1}'
@@ -54,42 +56,14 @@ async def test_the_endpoint_is_shown_as_stored_and_get_shows_the_same(
     assert (await inferd.ask("GET", "/_inference/e")).text == '{"endpoints":[' + shown + "]}"
 
 
-@pytest.mark.parametrize(
-    ("path", "in_body", "expected"),
-    [
-        ("e", None, status("model is missing required setting [task_type]")),
-        ("any/e", None, status("model is missing required setting [task_type]")),
-        ("completion/e", None, None),
-        ("COMPLETION/e", None, None),
-        ("%20completion/e", None, None),
-        ("e", "completion", None),
-        ("any/e", "Completion", None),
-        ("completion/e", "completion", None),
-        (
-            "completion/e",
-            "text_embedding",
-            status(
-                "Cannot resolve conflicting task_type parameter in the request URL [completion] "
-                "and the request body [text_embedding]"
-            ),
-        ),
-        ("e", "any", status("task_type [any] is not valid type for inference")),
-        ("completion/e", "any", status("task_type [any] is not valid type for inference")),
-        ("completion/e", "garbage", status("Unknown task_type [garbage]")),
-        ("completion/e", 7, status("Unknown task_type [7]")),
-        ("garbage/e", None, status("Unknown task_type [garbage]")),
-    ],
-)
-async def test_the_task_type_comes_from_the_path_or_the_body(
-    inferd: Served, path: str, in_body: object, expected: bytes | None
-) -> None:
-    sent = body() | ({"task_type": in_body} if in_body is not None else {})
-    answer = await inferd.ask("PUT", f"/_inference/{path}", sent)
-    if expected is None:
-        assert answer.status == 200
-        assert answer.json["task_type"] == "completion"
+@pytest.mark.parametrize("row", TASK_TYPES, ids=[row.name for row in TASK_TYPES])
+async def test_the_task_type_comes_from_the_path_or_the_body(inferd: Served, row: Row) -> None:
+    sent = body() | ({"task_type": row.in_body} if row.in_body is not None else {})
+    answer = await inferd.ask("PUT", f"/_inference/{row.path}e", sent)
+    if row.expected is None:
+        assert (answer.status, answer.json["task_type"]) == (200, "completion")
     else:
-        assert (answer.status, answer.body) == (400, expected)
+        assert (answer.status, answer.body) == (400, row.expected)
 
 
 @pytest.mark.parametrize("name", ["e", "0", "a.b", "a-b_c", "a" * 300])
@@ -113,48 +87,102 @@ async def test_ids_that_must_not_be(inferd: Served, encoded: str, name: str) -> 
 
 UNKNOWN = "unknown to the [openai] service"
 
+# Each has the faults of all that follow it: the first one found is told. Numbers are those of the table in §3.2.
+CHECKS: list[tuple[str, str, object, bytes]] = [
+    ("1 URL task type", "garbage/E", b"", status("Unknown task_type [garbage]")),
+    ("2 body present", "completion/E", b"", error("parse_exception", "request body is required")),
+    (
+        "3 id pattern",
+        "any/E",
+        b"[",
+        bad_request(
+            "Invalid inference_id; 'E' can contain lowercase alphanumeric (a-z and 0-9), hyphens or underscores; "
+            "must start and end with alphanumeric"
+        ),
+    ),
+    (
+        "5 JSON object",
+        "any/e",
+        b"[]",
+        malformed("[1:1] Failed to parse object: expecting token of type [START_OBJECT]"),
+    ),
+    ("6 task type resolution", "any/e", {}, status("model is missing required setting [task_type]")),
+    (
+        "7 service present",
+        "completion/e",
+        {},
+        status("Inference endpoint configuration is missing the [service] setting"),
+    ),
+    ("9 service known", "completion/e", {"service": "cohere"}, status("Unknown service [cohere]")),
+    ("9 service known: not a string", "completion/e", {"service": 5}, status("Unknown service [5]")),
+    (
+        "11 service_settings present",
+        "sparse_embedding/e",
+        {"service": "openai", "chunking_settings": {"strategy": "foo"}},
+        status("Missing required field [service_settings]"),
+    ),
+    (
+        "12 chunking settings",
+        "sparse_embedding/e",
+        {"service": "openai", "service_settings": {}, "chunking_settings": {"strategy": "foo"}},
+        error("illegal_argument_exception", "Invalid chunkingStrategy foo"),
+    ),
+    (
+        "13 service supports task type",
+        "sparse_embedding/e",
+        {"service": "openai", "service_settings": {}},
+        status("The [openai] service does not support task type [sparse_embedding]"),
+    ),
+    (
+        "13 service supports task type: rerank",
+        "rerank/e",
+        {"service": "openai", "service_settings": {}},
+        status("The [openai] service does not support task type [rerank]"),
+    ),
+    (
+        "14 service settings values",
+        "completion/e",
+        {"service": "openai", "service_settings": {}, "task_settings": {"user": ""}, "x": 1},
+        invalid("[service_settings] does not contain the required setting [model_id]"),
+    ),
+    (
+        "15 task settings values",
+        "completion/e",
+        body({"user": ""}, api_key="") | {"x": 1},
+        invalid("[task_settings] Invalid value empty string. [user] must be a non-empty string"),
+    ),
+    (
+        "16 secrets",
+        "completion/e",
+        body({"b": 1}, api_key="", a=1) | {"x": 1},
+        invalid("[secret_settings] Invalid value empty string. [api_key] must be a non-empty string"),
+    ),
+    (
+        "17 leftover top-level keys",
+        "completion/e",
+        body({"b": 1}, a=1) | {"x": {"y": [1, 2.5, None, True]}, "z": "s"},
+        status(f"Configuration contains settings [{{x={{y=[1, 2.5, null, true]}}, z=s}}] {UNKNOWN}"),
+    ),
+    (
+        "17 leftover service_settings keys",
+        "completion/e",
+        body({"b": 1}, a=1, dimensions=2),
+        status(f"Configuration contains settings [{{a=1, dimensions=2}}] {UNKNOWN}"),
+    ),
+    (
+        "17 leftover task_settings keys",
+        "completion/e",
+        body({"b": 1}),
+        status(f"Configuration contains settings [{{b=1}}] {UNKNOWN}"),
+    ),
+]
 
-@pytest.mark.parametrize(
-    ("sent", "expected"),
-    [
-        # Each has the faults of all that follow it: the first one found is told (§3.2).
-        (b"[]", malformed("[1:1] Failed to parse object: expecting token of type [START_OBJECT]")),
-        ({}, status("Inference endpoint configuration is missing the [service] setting")),
-        ({"service": "cohere"}, status("Unknown service [cohere]")),
-        ({"service": 5}, status("Unknown service [5]")),
-        ({"service": "openai", "task_settings": 1}, status("Missing required field [service_settings]")),
-        (
-            {"service": "openai", "service_settings": {}, "task_settings": {"user": ""}, "x": 1},
-            invalid("[service_settings] does not contain the required setting [model_id]"),
-        ),
-        (
-            body({"user": ""}, api_key="") | {"x": 1},
-            invalid("[task_settings] Invalid value empty string. [user] must be a non-empty string"),
-        ),
-        (
-            body(api_key="", a=1) | {"x": 1},
-            invalid("[secret_settings] Invalid value empty string. [api_key] must be a non-empty string"),
-        ),
-        (
-            body(a=1) | {"x": {"y": [1, 2.5, None, True]}, "z": "s"},
-            status("Configuration contains settings [{x={y=[1, 2.5, null, true]}, z=s}] " + UNKNOWN),
-        ),
-        (body(a=1, dimensions=2), status("Configuration contains settings [{a=1, dimensions=2}] " + UNKNOWN)),
-        (
-            body() | {"chunking_settings": {"strategy": "none"}},
-            status("Configuration contains settings [{chunking_settings={strategy=none}}] " + UNKNOWN),
-        ),
-    ],
-)
-async def test_checks_come_in_order(inferd: Served, sent: object, expected: bytes) -> None:
-    answer = await inferd.ask("PUT", "/_inference/completion/e", sent)
+
+@pytest.mark.parametrize(("path", "sent", "expected"), [row[1:] for row in CHECKS], ids=[row[0] for row in CHECKS])
+async def test_checks_come_in_order(inferd: Served, path: str, sent: object, expected: bytes) -> None:
+    answer = await inferd.ask("PUT", f"/_inference/{path}", sent)
     assert (answer.status, answer.body) == (400, expected)
     assert inferd.simulator.requests == 0
-
-
-async def test_a_service_says_which_tasks_it_does_not_support(inferd: Served) -> None:
-    answer = await inferd.ask("PUT", "/_inference/sparse_embedding/e", body(model_id=None))
-    assert answer.body == status("The [openai] service does not support task type [sparse_embedding]")
 
 
 async def test_an_id_is_taken_once_and_said_before_the_provider_is_asked(inferd: Served) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from tests.contract.expected import bad_request, error, invalid, malformed, status
+from tests.contract.task_types import ROWS as TASK_TYPES
+from tests.contract.task_types import Row
 from tests.served import Served
 
 URL = "/_inference/text_embedding/e/_update"
@@ -38,34 +40,24 @@ async def test_what_changes_nothing_asks_nobody(inferd: Served) -> None:
     assert inferd.simulator.requests == asked
 
 
-@pytest.mark.parametrize(
-    ("path", "sent", "expected"),
-    [
-        ("any/e", {"task_settings": {"user": "u"}}, status("model is missing required setting [task_type]")),
-        ("e", {"task_settings": {"user": "u"}}, status("model is missing required setting [task_type]")),
-        ("e", {"task_type": "text_embedding", "task_settings": {"user": "u"}}, None),
-        ("TEXT_embedding/e", {"task_settings": {"user": "u"}}, None),
-        (
-            "completion/e",
-            {"task_settings": {"user": "u"}},
-            status("Task type must match the task type of the existing endpoint"),
-        ),
-        (
-            "completion/e",
-            {"task_type": "text_embedding"},
-            status(
-                "Cannot resolve conflicting task_type parameter in the request URL [completion] "
-                "and the request body [text_embedding]"
-            ),
-        ),
-    ],
-)
-async def test_the_task_type_must_be_told_and_be_the_same(
-    inferd: Served, path: str, sent: object, expected: bytes | None
-) -> None:
+@pytest.mark.parametrize("row", TASK_TYPES, ids=[row.name for row in TASK_TYPES])
+async def test_the_task_type_comes_from_the_path_or_the_body(inferd: Served, row: Row) -> None:
+    await inferd.put("e", "completion")
+    sent = {"task_settings": {"user": "u"}} | ({"task_type": row.in_body} if row.in_body is not None else {})
+    answer = await inferd.ask("PUT", f"/_inference/{row.path}e/_update", sent)
+    if row.expected is None:
+        assert (answer.status, answer.json["task_settings"]) == (200, {"user": "u"})
+    else:
+        assert (answer.status, answer.body) == (400, row.expected)
+
+
+@pytest.mark.parametrize(("path", "in_body"), [("completion/", None), ("", "embedding"), ("sparse_embedding/", None)])
+async def test_the_task_type_must_be_the_endpoint_s(inferd: Served, path: str, in_body: str | None) -> None:
     await inferd.put("e", "text_embedding")
-    answer = await inferd.ask("PUT", f"/_inference/{path}/_update", sent)
-    assert (answer.status, answer.body) == (400, expected) if expected is not None else answer.status == 200
+    sent = {"task_type": in_body, "task_settings": {"user": "u"}}
+    answer = await inferd.ask("PUT", f"/_inference/{path}e/_update", sent)
+    expected = status("Task type must match the task type of the existing endpoint")
+    assert (answer.status, answer.body) == (400, expected)
 
 
 FOREIGN = "Request contained fields which cannot be updated, remove these fields and try again"
