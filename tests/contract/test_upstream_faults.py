@@ -175,3 +175,5 @@ def test_the_table_in_the_documentation_is_this_one() -> None:
     page = Path("docs/behavior.md").read_text()
     for fault in FAULTS:
         assert f"| {fault.provider} | {fault.gets} | {fault.stream_gets} |\n" in page, fault.provider
+    table = page.partition("| the provider | one answer | a stream |\n| --- | --- | --- |\n")[2].partition("\n\n")[0]
+    assert len(table.splitlines()) == len(FAULTS)

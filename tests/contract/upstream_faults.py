@@ -17,6 +17,7 @@ COMPLETION = msgspec.json.encode({"choices": [{"message": {"role": "assistant", 
 
 FIRST, SECOND = delta("one "), delta("two", "stop")
 ERROR = b'{"error":{"message":"no","type":"t","param":null,"code":null}}'
+TOO_LONG = b'{"error":{"message":"8193 tokens. Please reduce your prompt; or completion length.","type":"t"}}'
 
 # With what the provider answers where it does nothing wrong: one JSON document, or a stream's pieces.
 Whole = Callable[[bytes], list[Script]]
@@ -101,6 +102,8 @@ REFUSALS = [
     refused(400, "400", "Received a bad request status code"),
     refused(401, "401", "Received an authentication error status code"),
     refused(404, "404", "Resource not found at [http://"),
+    refused(413, "413", "Received a content too large status code"),
+    row("answers 400 and asks for less", [answer(TOO_LONG, "400 N")], "400", "Received a content too large"),
     refused(422, "422", "Received an input validation error response"),
     *(refused(status, f"{status}") for status in (402, 403, 405, 406, 408, 409, 410, 415, 423, 424)),
     refused(451, "400"),
