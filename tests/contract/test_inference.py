@@ -4,11 +4,8 @@ import gzip
 
 import pytest
 
-from tests.contract.expected import bad_request, error, invalid, malformed, not_found, status
+from tests.contract.expected import error, status
 from tests.served import Served
-
-PARSER = "cluster:internal/xpack/inference"
-DEEP = "Document nesting depth (101) exceeds the maximum allowed (100)"
 
 
 async def test_embeddings_come_one_an_input_in_their_order(inferd: Served) -> None:
@@ -29,113 +26,6 @@ async def test_a_completion_is_one_text(inferd: Served) -> None:
     assert answer.status == 200
     (completion,) = answer.json["completion"]
     assert list(completion) == ["result"] and "Hello" in completion["result"]
-
-
-@pytest.mark.parametrize(
-    ("path", "raw", "expected"),
-    [
-        # The wrong kind of value, an unknown member, what is missing: §4.2.
-        ("e", b"{}", bad_request("Field [input] cannot be null")),
-        ("e", b'{"input":[]}', bad_request("Field [input] cannot be an empty array")),
-        ("e", b'{"input":null}', malformed(f"[1:10] [{PARSER}] input doesn't support values of type: VALUE_NULL")),
-        ("e", b'{"input":1}', malformed(f"[1:10] [{PARSER}] input doesn't support values of type: VALUE_NUMBER")),
-        ("e", b'{"input":{}}', malformed(f"[1:10] [{PARSER}] input doesn't support values of type: START_OBJECT")),
-        ("e", b'{"input":true}', malformed(f"[1:10] [{PARSER}] input doesn't support values of type: VALUE_BOOLEAN")),
-        ("e", b'{"input":["a",{}]}', malformed(f"[1:15] [{PARSER}] failed to parse field [input]")),
-        (
-            "e",
-            b'{"input":"a",\n "task_settings":[]}',
-            malformed(f"[2:18] [{PARSER}] task_settings doesn't support values of type: START_ARRAY"),
-        ),
-        ("e", b"[]", malformed(f"[1:1] [{PARSER}] Expected START_OBJECT but was: START_ARRAY")),
-        ("e", b' "x"', malformed(f"[1:2] [{PARSER}] Expected START_OBJECT but was: VALUE_STRING")),
-        (
-            "e",
-            b'{"inputs":"a"}',
-            malformed(f"[1:2] [{PARSER}] unknown field [inputs] did you mean [input]?"),
-        ),
-        ("e", b'{"input":"a","query":"q"}', malformed(f"[1:14] [{PARSER}] unknown field [query]")),
-        ("e", b'{"input":"a","top_n":1}', malformed(f"[1:14] [{PARSER}] unknown field [top_n]")),
-        (
-            "completion/c",
-            b'{"input":"a","input_type":"search"}',
-            bad_request("Field [input_type] cannot be specified for task type [completion]"),
-        ),
-        (
-            "completion/c",
-            b'{"input_type":"search"}',
-            bad_request(
-                "Field [input] cannot be null", "Field [input_type] cannot be specified for task type [completion]"
-            ),
-        ),
-        (
-            "e",
-            b'{"input":"a","input_type":"foo"}',
-            error(
-                "x_content_parse_exception",
-                f"[1:27] [{PARSER}] failed to parse field [input_type]",
-                400,
-                ("illegal_argument_exception", "No enum constant org.elasticsearch.inference.InputType.FOO"),
-            ),
-        ),
-        (
-            "e",
-            b'{"input":"a","input_type":"internal_ingest"}',
-            error(
-                "x_content_parse_exception",
-                f"[1:27] [{PARSER}] failed to parse field [input_type]",
-                400,
-                ("illegal_argument_exception", "Unrecognized input_type [internal_ingest]"),
-            ),
-        ),
-        (
-            "e",
-            b'{"input":"a","input_type":" Ingest "}',
-            invalid("Invalid input_type [ingest]. The input_type option is not supported by this service"),
-        ),
-        (
-            "c",
-            b'{"input":["a","b"]}',
-            error("illegal_argument_exception", "OpenAI chat completions only accepts 1 input"),
-        ),
-        ("c", b'{"input":"a","chunk":true}', malformed(f"[1:14] [{PARSER}] unknown field [chunk]")),
-        # JSON that is none.
-        ("e", b'{"input":"a"', error("x_content_e_o_f_exception", "[1:13] Unexpected end-of-input")),
-        ("e", b'{\n"input": a}', malformed("[2:10] Invalid character")),
-        ("e", b'{"input":"a","input":"b"}', malformed("[1:14] Duplicate field 'input'")),
-        ("e", b'{"input":"\xff"}', malformed("[1:11] Invalid UTF-8 byte 0xff")),
-        ("e", rb'{"input":"\ud800"}', malformed("[1:11] Escape of half a surrogate pair")),
-        ("e", b"[" * 200_000, malformed(f"[1:101] {DEEP}")),
-        ("e", b'{"task_settings":' * 100_000, malformed(f"[1:1701] {DEEP}")),
-        # The path, before or after the body: §4.1.
-        ("nothing", b"no JSON", not_found("nothing")),
-        ("text_embedding/nothing", b"[", error("x_content_e_o_f_exception", "[1:2] Unexpected end-of-input")),
-        ("text_embedding/nothing", b'{"input":"a"}', not_found("nothing")),
-        ("garbage/e", b"", status("Unknown task_type [garbage]")),
-        (
-            "completion/e",
-            b'{"input":"a"}',
-            status(
-                "Incompatible task_type, the requested type [completion] does not match the model type [text_embedding]"
-            ),
-        ),
-        (
-            "rerank/e",
-            b'{"input":["a"],"query":"q"}',
-            status(
-                "Incompatible task_type, the requested type [rerank] does not match the model type [text_embedding]"
-            ),
-        ),
-        ("e", b"", error("parse_exception", "request body is required")),
-        ("_services", b'{"input":"a"}', not_found("_services")),
-        ("_unified", b'{"input":"a"}', not_found("_unified")),
-    ],
-)
-async def test_what_cannot_be_meant(inferd: Served, path: str, raw: bytes, expected: bytes) -> None:
-    await inferd.put("e", "text_embedding")
-    await inferd.put("c", "completion")
-    answer = await inferd.ask("POST", f"/_inference/{path}", raw)
-    assert (answer.status, answer.body) == (answer.json["status"], expected)
 
 
 @pytest.mark.parametrize("path", ["chat", "chat_completion/chat", "any/chat", "completion/chat"])
