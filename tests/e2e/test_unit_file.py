@@ -92,3 +92,11 @@ def test_the_unit_leaves_time_for_the_drain_and_restarts_what_failed() -> None:
     assert unit["Type"] == "notify" and unit["NotifyAccess"] == "main" and unit["Restart"] == "on-failure"
     assert seconds(unit["TimeoutStopSec"]) > Config().server.drain_timeout + 5
     assert seconds(unit["WatchdogSec"]) > 0
+    # A process that cuts a text for a request must not be ended before the request is.
+    assert unit["KillMode"] == "mixed"
+
+
+def test_what_a_newer_systemd_is_told_is_installed_and_taken_off() -> None:
+    assert "Type=notify-reload\nExecReload=\n" in Path("systemd/systemd-254.conf").read_text()
+    for script in ("scripts/install", "scripts/uninstall"):
+        assert "$units/inferd.service.d/systemd-254.conf" in Path(script).read_text()
