@@ -45,18 +45,24 @@ class Origin(NamedTuple):
 
 def rendered(request: Request) -> tuple[Origin, bytes]:
     """Where ``request`` goes, and its bytes; Unsendable for a URL or headers that would not stay what they are."""
-    origin, start = _target(request.url)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
-    # As many line ends as headers: none has one inside.
-    if not _HEADER_LINES.fullmatch(lines) or lines.count("\n") != len(request.headers):
-        raise Unsendable("a header cannot be sent: it is not printable ASCII")
-    if not _OUR_HEADERS.isdisjoint([name.lower() for name, _ in request.headers]):
-        raise Unsendable("a header cannot be sent: it is not the caller's")
-    head = f"{start}{lines}Content-Length: {len(request.body)}\r\n\r\n"
-    return origin, head.encode("ascii") + request.body
+    origin, head = _head(request.url, request.headers)
+    return origin, b"%b%d\r\n\r\n%b" % (head, len(request.body), request.body)
 
 
+# The requests of an endpoint differ in nothing but their bodies.
 @lru_cache(maxsize=256)
+def _head(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[Origin, bytes]:
+    """Where to send, and what, up to the body's length."""
+    origin, start = _target(url)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    # As many line ends as headers: none has one inside.
+    if not _HEADER_LINES.fullmatch(lines) or lines.count("\n") != len(headers):
+        raise Unsendable("a header cannot be sent: it is not printable ASCII")
+    if not _OUR_HEADERS.isdisjoint([name.lower() for name, _ in headers]):
+        raise Unsendable("a header cannot be sent: it is not the caller's")
+    return origin, f"{start}{lines}Content-Length: ".encode("ascii")
+
+
 def _target(url: str) -> tuple[Origin, str]:
     """The origin of ``url``, and the request line and Host header that name its resource there."""
     try:
@@ -75,33 +81,35 @@ def _target(url: str) -> tuple[Origin, str]:
 class Headers(Mapping[str, str]):
     """The headers of an answer, asked for in any case; of several with one name the first."""
 
+    __slots__ = ("_pairs",)
+
     def __init__(self, pairs: list[tuple[bytes, bytes]]) -> None:
         self._pairs = pairs
-        self._read: dict[bytes, bytes] | None = None
 
     def __getitem__(self, name: str) -> str:
-        return self._values()[name.lower().encode("latin-1", "replace")].decode("latin-1")
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
 
     def __contains__(self, name: object) -> bool:
         # Not by trying, as Mapping would: most of what is asked for is not there.
-        return isinstance(name, str) and name.lower().encode("latin-1", "replace") in self._values()
+        return isinstance(name, str) and self.get(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return (name.decode("latin-1") for name in self._values())
+        return iter({name.lower().decode("latin-1"): None for name, _ in self._pairs})
 
     def __len__(self) -> int:
-        return len(self._values())
+        return len(list(iter(self)))
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # no other default
         """The value, else ``default``."""
-        value = self._values().get(name.lower().encode("latin-1", "replace"))
-        return default if value is None else value.decode("latin-1")
-
-    def _values(self) -> dict[bytes, bytes]:
-        """Made when it is first asked for."""
-        if self._read is None:
-            self._read = {name.lower(): value for name, value in reversed(self._pairs)}
-        return self._read
+        wanted = name.lower().encode("latin-1", "replace")
+        size = len(wanted)
+        for given, value in self._pairs:
+            if len(given) == size and given.lower() == wanted:
+                return value.decode("latin-1")
+        return default
 
 
 class Answer:

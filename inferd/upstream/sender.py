@@ -172,4 +172,5 @@ async def _drain(response: Response) -> None:
 
 
 def _is_encoded(response: Response) -> bool:
-    return response.headers.get("Content-Encoding", "identity").lower() not in ("identity", "")
+    coding = response.headers.get("Content-Encoding")
+    return coding is not None and coding.lower() not in ("identity", "")

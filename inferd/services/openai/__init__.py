@@ -161,6 +161,8 @@ class OpenAIService:
         return settings_info()
 
     def _begun(self, call: Call, request: InferenceRequest) -> Call:
+        if not request.task_settings:
+            return self._errands.begun(call, task_settings_of(call))
         given = task_fields(request.task_settings)
         settings = override_task_settings(task_settings_of(call), given)
         refuse_unknown(self.name, given.leftover)

@@ -6,6 +6,7 @@ from typing import cast
 import msgspec
 
 from inferd import __version__
+from inferd.config import Config
 from inferd.ratelimit import RateLimit
 from inferd.schema.endpoint import Secrets, TaskType
 from inferd.schema.inference import Call
@@ -27,6 +28,9 @@ _PATHS = {
     TaskType.CHAT_COMPLETION: "/chat/completions",
 }
 
+# Endpoints whose URL and headers are kept; one forgotten costs some microseconds.
+MAX_WAYS = 1_000
+
 
 class LimitedCall(Call, frozen=True, kw_only=True):
     """A call with the limit it runs under.
@@ -44,11 +48,14 @@ class Errands:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._tokens = Tokens(tools.sender)
+        self._ways: dict[str, _Way] = {}
 
     def begun(self, call: Call, task_settings: OpenAITaskSettings) -> LimitedCall:
         """``call`` as a request begins, with the task settings that hold for it."""
         limit = self._tools.limits.of(call.inference_id, settings_of(call).rate_limit.requests_per_minute)
-        endpoint = msgspec.structs.replace(call.endpoint, task_settings=task_settings)
+        endpoint = call.endpoint
+        if task_settings is not endpoint.task_settings:
+            endpoint = msgspec.structs.replace(endpoint, task_settings=task_settings)
         return LimitedCall(
             endpoint=endpoint,
             secrets=call.secrets,
@@ -66,11 +73,14 @@ class Errands:
         token is masked as well. See ``Tokens.token`` for the failures.
         """
         assert isinstance(call, LimitedCall)
+        way = self._ways.get(call.inference_id)
+        if way is not None and way.serves(call, self._tools.config):
+            return way.errand(call, body)
         if "client_secret" not in call.secrets:
-            return self._errand(call, call.secrets["api_key"], body)
+            return self._way(call, call.secrets["api_key"]).errand(call, body)
         token = await self._tokens.token(call)
         known = msgspec.structs.replace(call, secrets=Secrets({**call.secrets, "access_token": token}))
-        errand = self._errand(known, token, body)
+        errand = _Way(known, token, self._tools.config).errand(known, body)
 
         def refusal(status: int, headers: Mapping[str, str], answer: bytes) -> Refusal:
             if status == 401:
@@ -79,20 +89,40 @@ class Errands:
 
         return msgspec.structs.replace(errand, refusal=refusal)
 
-    def _errand(self, call: LimitedCall, key: str, body: bytes) -> Errand:
-        config = self._tools.config
+    def _way(self, call: LimitedCall, key: str) -> "_Way":
+        way = self._ways[call.inference_id] = _Way(call, key, self._tools.config)
+        if len(self._ways) > MAX_WAYS:
+            del self._ways[next(iter(self._ways))]
+        return way
+
+
+class _Way:
+    """What the requests of one endpoint have in common. It has no repr of its own: its headers hold the key."""
+
+    __slots__ = ("_config", "_endpoint", "_headers", "_key", "_refusal", "_secrets", "_url", "_what")
+
+    def __init__(self, call: Call, key: str, config: Config) -> None:
         path = _PATHS[call.endpoint.task_type]
         embeddings = path == "/embeddings"
-        url = settings_of(call).url or config.openai.base_url.rstrip("/") + path
-        refused = RefusedRequest(call.inference_id, url, call.secrets, embeddings, config.compat.upstream_5xx_as_400)
-        return Errand(
-            call=call,
-            limit=call.limit,
-            request=Request(url, _headers(call, f"Bearer {key}"), body),
-            what="OpenAI embeddings" if embeddings else "OpenAI chat completions",
-            refusal=refused.refusal,
-            attempts=call.attempts or ATTEMPTS,
-        )
+        self._endpoint, self._secrets, self._config, self._key = call.endpoint, call.secrets, config, key
+        self._url = settings_of(call).url or config.openai.base_url.rstrip("/") + path
+        self._headers = _headers(call, key, None)
+        self._what = "OpenAI embeddings" if embeddings else "OpenAI chat completions"
+        server_errors_as_400 = config.compat.upstream_5xx_as_400
+        self._refusal = RefusedRequest(
+            call.inference_id, self._url, call.secrets, embeddings, server_errors_as_400
+        ).refusal
+
+    def serves(self, call: Call, config: Config) -> bool:
+        """True if it was made of just these: nothing of them ever changes, they are replaced as a whole."""
+        return self._endpoint is call.endpoint and self._secrets is call.secrets and self._config is config
+
+    def errand(self, call: LimitedCall, body: bytes) -> Errand:
+        """The errand that sends ``body``."""
+        trace = call.traceparent
+        headers = self._headers if trace is None else _headers(call, self._key, trace)
+        request = Request(self._url, headers, body)
+        return Errand(call, call.limit, request, self._what, self._refusal, call.attempts or ATTEMPTS)
 
 
 def settings_of(call: Call) -> OpenAISettings:
@@ -105,11 +135,11 @@ def task_settings_of(call: Call) -> OpenAITaskSettings:
     return cast(OpenAITaskSettings, call.endpoint.task_settings)
 
 
-def _headers(call: Call, authorization: str) -> tuple[tuple[str, str], ...]:
+def _headers(call: Call, key: str, traceparent: str | None) -> tuple[tuple[str, str], ...]:
     headers = dict(_ALWAYS)
     organization_id, custom = settings_of(call).organization_id, task_settings_of(call).headers
-    if call.traceparent is not None:
-        headers["traceparent"] = call.traceparent
+    if traceparent is not None:
+        headers["traceparent"] = traceparent
     if organization_id is not None:
         headers["OpenAI-Organization"] = organization_id
     if custom:
@@ -118,4 +148,4 @@ def _headers(call: Call, authorization: str) -> tuple[tuple[str, str], ...]:
             name: value for name, value in custom.items() if name.lower() != "authorization"
         }
     # Last, so that a header of the user's cannot send the request under another key (OpenAiEmbeddingsRequest).
-    return (*headers.items(), ("Authorization", authorization))
+    return (*headers.items(), ("Authorization", f"Bearer {key}"))

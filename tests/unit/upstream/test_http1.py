@@ -215,6 +215,8 @@ def test_headers_are_found_in_any_case_the_first_of_a_name_first() -> None:
     assert "X-a" in headers and "nothing" not in headers and "\u2603" not in headers
     no_name: object = 1
     assert no_name not in headers
+    with pytest.raises(KeyError):
+        headers["nothing"]
     assert sorted(headers) == ["content-length", "retry-after", "x-a", "x-b"] and len(headers) == 4
 
 

@@ -6,6 +6,7 @@ import pytest
 from inferd import __version__
 from inferd.config import OpenAI
 from inferd.schema.endpoint import Secrets, TaskType
+from inferd.schema.inference import Call
 from inferd.services import Tools
 from inferd.services.openai.errands import Errands, LimitedCall, settings_of, task_settings_of
 from inferd.services.openai.settings import OpenAITaskSettings
@@ -97,6 +98,38 @@ async def test_a_call_keeps_what_it_came_with(errands: Errands) -> None:
     assert settings_of(begun) is settings_of(made)
     assert begun.trace is made.trace
     assert (await errands.made(begun, b"{}")).attempts == 1
+
+
+async def test_what_an_endpoint_has_in_common_is_made_once_and_again_when_anything_changed(
+    errands: Errands, tools: Tools
+) -> None:
+    async def headers(what: Call) -> tuple[tuple[str, str], ...]:
+        return (await errands.made(errands.begun(what, task_settings_of(what)), b"{}")).request.headers
+
+    made = call(TaskType.COMPLETION, organization_id="one")
+    first = await headers(made)
+    assert await headers(made) is first
+    other = msgspec.structs.replace(made, secrets=Secrets({"api_key": "sk-other"}))
+    assert ("Authorization", "Bearer sk-other") in await headers(other)
+    moved = msgspec.structs.replace(made, endpoint=call(TaskType.COMPLETION, organization_id="two").endpoint)
+    assert ("OpenAI-Organization", "two") in await headers(moved)
+    assert await headers(made) == first
+
+
+async def test_endpoints_without_end_are_not_all_kept(errands: Errands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inferd.services.openai.errands.MAX_WAYS", 2)
+    plain = call(TaskType.COMPLETION)
+    calls = [
+        msgspec.structs.replace(plain, endpoint=msgspec.structs.replace(plain.endpoint, inference_id=name))
+        for name in "abc"
+    ]
+    first, _, last = [
+        (await errands.made(errands.begun(each, task_settings_of(each)), b"{}")).request.headers for each in calls
+    ]
+    again = [
+        (await errands.made(errands.begun(each, task_settings_of(each)), b"{}")).request.headers for each in calls[::-2]
+    ]
+    assert again[0] is last and again[1] == first and again[1] is not first
 
 
 async def test_a_token_takes_the_place_of_the_key_and_is_masked(errands: Errands, upstream: ScriptedClient) -> None:
