@@ -8,6 +8,9 @@ MAX_EVENT = 8 * 1024 * 1024
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_START = b"event: message\ndata: "
+_BETWEEN = b"\n\n" + _START
+
 
 class Event(NamedTuple):
     """One event: its ``name`` (``message`` where the sender gave none) and its ``data`` as the bytes that came."""
@@ -38,7 +41,11 @@ class Decoder:
         self._at_start = True
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that ``data`` completes, in order.
+        """The events that ``data`` completes, in order; see ``whole`` for the failure."""
+        return events(self.whole(data))
+
+    def whole(self, data: bytes) -> bytes:
+        """The lines of the events that ``data`` completes, each line ending in LF; for ``events`` and ``objects``.
 
         EventTooLarge when an earlier call left more than the limit unfinished: so the events before a giant are
         delivered first.
@@ -46,15 +53,19 @@ class Decoder:
         if len(self._rest) > self._limit:
             raise EventTooLarge
         data = self._with_plain_line_ends(data)
+        # Most reads begin and end with an event.
+        if not self._rest and not self._at_start and data.endswith(b"\n\n"):
+            return data
         searched = max(0, len(self._rest) - 1)
         self._rest += data
         if self._at_start and not self._past_start():
-            return []
-        if self._rest.find(b"\n\n", searched) < 0:
-            return []
-        *blocks, rest = bytes(self._rest).split(b"\n\n")
-        self._rest = bytearray(rest)
-        return [event for block in blocks if (event := _event(block)) is not None]
+            return b""
+        end = self._rest.rfind(b"\n\n", searched) + 2
+        if end < 2:
+            return b""
+        lines = bytes(self._rest[:end])
+        del self._rest[:end]
+        return lines
 
     def _with_plain_line_ends(self, data: bytes) -> bytes:
         # A CR ends its line at once, or an event would wait for the next read; the LF that may follow is dropped then.
@@ -77,9 +88,32 @@ class Decoder:
         return True
 
 
+def events(lines: bytes) -> list[Event]:
+    """The events in ``lines``, which hold whole ones only."""
+    return [event for block in lines.split(b"\n\n") if (event := _event(block)) is not None]
+
+
+def objects(lines: bytes) -> bytes | None:
+    """The data of the events in ``lines``, one a line, where each is one line in braces, and nothing else is there.
+
+    None otherwise. A JSON parser of lines finds one value for each event or fails, or there are more values than
+    events: where one could reach into the next line, ``}`` and ``{`` would have to follow each other within it.
+    """
+    if not (lines.startswith(b"data: {") and lines.endswith(b"}\n\n")):
+        return None
+    found = lines[6:-2].replace(b"}\n\ndata: {", b"}\n{")
+    # Not a line end is left but those that came of two.
+    return found if found.count(b"\n") == lines.count(b"\n\n") - 1 else None
+
+
 def encode(data: bytes, name: bytes = b"message") -> bytes:
     """One event as Elasticsearch writes it, without the byte order mark; ``data`` is JSON on one line."""
     return b"event: %b\ndata: %b\n\n" % (name, data)
+
+
+def encode_each(lines: bytes) -> bytes:
+    """The same of each of ``lines``, all of which are JSON and end in LF."""
+    return _START + lines[:-1].replace(b"\n", _BETWEEN) + b"\n\n"
 
 
 def _event(block: bytes) -> Event | None:

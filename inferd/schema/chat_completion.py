@@ -231,18 +231,25 @@ class Chunk(msgspec.Struct, kw_only=True, gc=False):
             self.usage = UNSET
         elif self.usage is not UNSET:
             _drop_empty_details(self.usage)
-        self.model = self.model or ""
-        self.object = self.object or ""
+        if not self.model or not self.object:
+            self.model = self.model or ""
+            self.object = self.object or ""
         for choice in self.choices:
             delta = choice.delta
             if delta.reasoning_content is not None:
                 delta.reasoning = delta.reasoning_content if delta.reasoning is None else delta.reasoning
                 delta.reasoning_content = None
-            delta.reasoning_details = delta.reasoning_details or None
-            delta.tool_calls = delta.tool_calls or None
-            for call in delta.tool_calls or ():
-                call.id = UNSET if call.id is None else call.id
-                call.function = UNSET if call.function is None else call.function
+            # Asked before anything is called or set: most chunks have neither.
+            if delta.tool_calls is not None or delta.reasoning_details is not None:
+                _drop_empty_lists(delta)
+
+
+def _drop_empty_lists(delta: Delta) -> None:
+    delta.reasoning_details = delta.reasoning_details or None
+    delta.tool_calls = delta.tool_calls or None
+    for call in delta.tool_calls or ():
+        call.id = UNSET if call.id is None else call.id
+        call.function = UNSET if call.function is None else call.function
 
 
 def _drop_empty_details(usage: Usage) -> None:

@@ -1,10 +1,11 @@
 """The event decoder, given the same bytes cut at every place, and the encoder."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inferd.sse import Decoder, Event, EventTooLarge, encode
+from inferd.sse import Decoder, Event, EventTooLarge, encode, encode_each, events, objects
 
 STREAM = (
     "\ufeffevent: message\r\ndata: one\r\n\r\n"
@@ -102,3 +103,73 @@ def test_what_is_encoded_comes_back(datas: list[bytes]) -> None:
 def test_the_bytes_are_elasticsearchs() -> None:
     assert encode(b"[DONE]") == b"event: message\ndata: [DONE]\n\n"
     assert encode(b"{}", b"error") == b"event: error\ndata: {}\n\n"
+
+
+def test_what_is_not_whole_waits_for_the_rest() -> None:
+    decoder = Decoder()
+    assert [decoder.whole(data) for data in (b"\xef", b"\xbb\xbf", b"data: a\n", b"\nda", b"ta: b\n\n")] == [
+        b"",
+        b"",
+        b"",
+        b"data: a\n\n",
+        b"data: b\n\n",
+    ]
+
+
+SOME = [b"data: {1}\n\n", b"data: {1}\r\n\r\n", b": ping\n\n"]
+
+
+@given(st.lists(st.sampled_from(SOME), max_size=5), st.integers(1, 9))
+def test_whole_events_are_the_same_as_events(raw: list[bytes], size: int) -> None:
+    stream, decoder, found = b"".join(raw), Decoder(), b""
+    for at in range(0, len(stream), size):
+        lines = decoder.whole(stream[at : at + size])
+        assert b"\r" not in lines and (not lines or lines.endswith(b"\n\n"))
+        found += lines
+    assert events(found) == decode(stream)
+
+
+@pytest.mark.parametrize(
+    "lines, found",
+    [
+        (b"data: {}\n\n", b"{}"),
+        (b'data: {"a":1}\n\ndata: {}\n\ndata: {"b":"data: x"}\n\n', b'{"a":1}\n{}\n{"b":"data: x"}'),
+        (b"", None),
+        (b": ping\n\n", None),
+        (b"data: [DONE]\n\n", None),
+        (b"data: {}\n\ndata: [DONE]\n\n", None),
+        (b"data: {}\n\n: ping\n\ndata: {}\n\n", None),
+        (b"data: {}\n\nevent: error\ndata: {}\n\n", None),
+        (b"data: {}\n\n\ndata: {}\n\n", None),
+        (b"data: {}\n\n{}\n\n", None),
+        (b"data: {}\n{}\n\n", None),
+        (b"data: {\ndata: }\n\n", None),
+        (b"data:{}\n\n", None),
+        (b"data: {} \n\n", None),
+        (b"data: {}\n\ndata: {", None),
+    ],
+)
+def test_events_that_are_objects_and_nothing_else_are_lines(lines: bytes, found: bytes | None) -> None:
+    assert objects(lines) == found
+
+
+PIECES = [b"data: ", b"{}", b'{"a":', b"1}", b"[", b"]", b",", b'"', b"\n", b"\n\n", b"}\n\ndata: {", b" ", b"1"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_lines_that_parse_into_as_many_values_hold_one_event_each(pieces: list[bytes]) -> None:
+    raw = b"data: {" + b"".join(pieces) + b"}\n\n"
+    lines = objects(raw)
+    if lines is None:
+        return
+    try:
+        values = msgspec.json.Decoder().decode_lines(lines)
+    except msgspec.DecodeError:
+        return
+    if len(values) == lines.count(b"\n") + 1:
+        assert values == [msgspec.json.decode(event.data) for event in events(raw)]
+
+
+def test_each_line_becomes_an_event() -> None:
+    assert encode_each(b"{}\n") == encode(b"{}")
+    assert encode_each(b'{"a":1}\n{}\n[]\n') == encode(b'{"a":1}') + encode(b"{}") + encode(b"[]")

@@ -56,13 +56,26 @@ class ChunkReader(EventReader[Chunk]):
 
     def items(self, data: bytes) -> list[Chunk]:
         """See EventReader."""
-        chunk = _CHUNK.decode(data)
-        chunk.normalise()
-        self.finished = self.finished or any(choice.finish_reason for choice in chunk.choices)
-        if chunk.usage:
-            self.call.trace.input_tokens += chunk.usage.prompt_tokens
-            self.call.trace.output_tokens += chunk.usage.completion_tokens
-        return [chunk]
+        return self._noted([_CHUNK.decode(data)])
+
+    def many(self, lines: bytes, count: int) -> list[Chunk] | None:
+        """See EventReader."""
+        try:
+            chunks = _CHUNK.decode_lines(lines)
+        except (ValueError, RecursionError):
+            return None
+        return self._noted(chunks) if len(chunks) == count else None
+
+    def _noted(self, chunks: list[Chunk]) -> list[Chunk]:
+        for chunk in chunks:
+            chunk.normalise()
+            for choice in chunk.choices:
+                if choice.finish_reason:
+                    self.finished = True
+            if chunk.usage:
+                self.call.trace.input_tokens += chunk.usage.prompt_tokens
+                self.call.trace.output_tokens += chunk.usage.completion_tokens
+        return chunks
 
 
 def _reasoning_effort(request: ChatCompletionRequest) -> str | UnsetType:

@@ -8,7 +8,7 @@ from inferd.errors import IllegalArgument, StatusFailure
 from inferd.schema.inference import Call, Completions
 from inferd.services.openai.events import EventReader
 from inferd.services.openai.settings import OpenAISettings
-from inferd.services.openai.usage import count
+from inferd.services.openai import usage
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -60,6 +60,7 @@ class _Chunk(msgspec.Struct, frozen=True):
     usage: Any = None
 
 
+_ENCODER = msgspec.json.Encoder()
 _ANSWER = msgspec.json.Decoder(_Answer)
 _CHUNK = msgspec.json.Decoder(_Chunk)
 
@@ -68,7 +69,7 @@ def body(settings: OpenAISettings, texts: list[str], user: str | None, *, stream
     """The upstream's request body; IllegalArgument for more than one text (SingleInputSenderExecutableAction)."""
     if len(texts) != 1:
         raise IllegalArgument("OpenAI chat completions only accepts 1 input")
-    return msgspec.json.encode(
+    return _ENCODER.encode(
         _Body(
             messages=[_Message(texts[0])],
             model=settings.model_id,
@@ -86,7 +87,7 @@ def results(call: Call, raw: bytes) -> Completions:
     except (ValueError, RecursionError) as problem:
         told = problem if isinstance(problem, ValueError) else "nested too deeply"
         raise StatusFailure(f"Failed to send OpenAI chat completions request. Cause: {told}", 502) from None
-    count(call.trace, answer.usage)
+    usage.count(call.trace, answer.usage)
     return Completions([choice.message.content for choice in answer.choices])
 
 
@@ -95,7 +96,24 @@ class TextReader(EventReader[str]):
 
     def items(self, data: bytes) -> list[str]:
         """See EventReader."""
-        chunk = _CHUNK.decode(data)
-        count(self.call.trace, chunk.usage)
-        self.finished = self.finished or any(choice.finish_reason for choice in chunk.choices)
-        return [choice.delta.content for choice in chunk.choices if choice.delta is not None and choice.delta.content]
+        return self._texts([_CHUNK.decode(data)])
+
+    def many(self, lines: bytes, count: int) -> list[str] | None:
+        """See EventReader."""
+        try:
+            chunks = _CHUNK.decode_lines(lines)
+        except (ValueError, RecursionError):
+            return None
+        return self._texts(chunks) if len(chunks) == count else None
+
+    def _texts(self, chunks: list[_Chunk]) -> list[str]:
+        texts = []
+        for chunk in chunks:
+            if chunk.usage is not None:
+                usage.count(self.call.trace, chunk.usage)
+            for choice in chunk.choices:
+                if choice.finish_reason:
+                    self.finished = True
+                if choice.delta is not None and choice.delta.content:
+                    texts.append(choice.delta.content)
+        return texts

@@ -7,12 +7,13 @@ from typing import Generic, TypeVar
 from inferd.errors import Failure, UpstreamRefusal
 from inferd.schema.inference import Call
 from inferd.services.openai.refusal import failure, upstream_error
-from inferd.sse import Decoder, Event, EventTooLarge
+from inferd.sse import Decoder, Event, EventTooLarge, events, objects
 from inferd.upstream.stream import Stream
 
 Item = TypeVar("Item")
 
 _JSON = json.JSONDecoder()
+_DONE = b"data: [DONE]\n\n"
 
 
 class EventReader(Generic[Item]):
@@ -36,6 +37,13 @@ class EventReader(Generic[Item]):
     def items(self, data: bytes) -> list[Item]:
         """What the event with ``data`` holds."""
         raise NotImplementedError
+
+    def many(self, lines: bytes, count: int) -> list[Item] | None:
+        """What ``count`` events hold, their data being the lines of ``lines``.
+
+        None, and nothing has happened, where they have to be looked at one by one: if there are not as many values.
+        """
+        return None
 
     async def start(self) -> None:
         """Waits for the first items, so that a failure before them can still be told by its HTTP status."""
@@ -77,7 +85,10 @@ class EventReader(Generic[Item]):
     def _read(self, data: bytes) -> list[Item]:
         items: list[Item] = []
         try:
-            for event in self._decoder.feed(data):
+            lines = self._decoder.whole(data)
+            if (found := self._at_once(lines)) is not None:
+                return found
+            for event in events(lines):
                 self._stream.heard()
                 if event.data[:6].upper() == b"[DONE]":
                     self._finish(None)
@@ -88,6 +99,19 @@ class EventReader(Generic[Item]):
             self._finish(self._broken("an event of the stream is too large"))
         except Failure as told:
             self._finish(told)
+        return items
+
+    def _at_once(self, lines: bytes) -> list[Item] | None:
+        """The items in ``lines`` if they hold what nearly all reads do, at a fraction of the cost."""
+        chunks = lines.removesuffix(_DONE)
+        data = objects(chunks)
+        if data is None:
+            return None
+        items = self.many(data, data.count(b"\n") + 1)
+        if items is not None:
+            self._stream.heard()
+            if len(chunks) < len(lines):
+                self._finish(None)
         return items
 
     def _documents(self, event: Event) -> Iterator[list[Item]]:

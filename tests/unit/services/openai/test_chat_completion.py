@@ -199,3 +199,28 @@ async def test_tokens_are_counted(tools: Tools) -> None:
     usage = b'{"id":"1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}'
     outcome = await read(tools, ChunkReader, events(usage, b"[DONE]"))
     assert (outcome.call.trace.input_tokens, outcome.call.trace.output_tokens) == (3, 4)
+
+
+CHUNK = b'{"id":"%d","choices":[{"delta":{"content":"a"},"index":0}]}'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [CHUNK % 0, CHUNK % 1, CHUNK % 2],
+        [CHUNK % 0, (CHUNK + CHUNK) % (1, 2)],
+        [CHUNK % 0, (CHUNK + b" " + CHUNK) % (1, 2)],
+        [CHUNK % 0, CHUNK % 1 + b" ", CHUNK % 2],
+    ],
+)
+async def test_chunks_that_come_together_are_the_same_as_one_by_one(tools: Tools, data: list[bytes]) -> None:
+    together = await read(tools, ChunkReader, events(*data, b"[DONE]"))
+    alone = await read(tools, ChunkReader, *[events(each) for each in data], events(b"[DONE]"))
+    assert [chunk.id for chunk in together.items] == [chunk.id for chunk in alone.items] == ["0", "1", "2"]
+    assert together.batches == [together.items] and together.failure is alone.failure is None
+
+
+async def test_half_a_chunk_is_no_chunk_though_its_other_half_follows(tools: Tools) -> None:
+    outcome = await read(tools, ChunkReader, events(CHUNK % 0, b'{"id":"1",', b'"choices":[]}', b"[DONE]"))
+    assert len(outcome.items) == 1
+    assert outcome.failure is not None and outcome.failure.status == 502

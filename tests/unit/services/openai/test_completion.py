@@ -97,3 +97,12 @@ async def test_an_error_in_the_stream_ends_it(tools: Tools) -> None:
     )
     assert outcome.items == ["a"]
     assert outcome.failure is not None and outcome.failure.status == 429
+
+
+TEXT = b'{"choices":[{"delta":{"content":"%b"}}]}'
+
+
+@pytest.mark.parametrize("data", [[TEXT % b"a", TEXT % b"b", TEXT % b"c"], [TEXT % b"a", TEXT % b"b" + TEXT % b"c"]])
+async def test_pieces_that_come_together_are_the_same_as_one_by_one(tools: Tools, data: list[bytes]) -> None:
+    outcome = await read(tools, TextReader, events(*data, b"[DONE]"))
+    assert (outcome.batches, outcome.failure) == ([["a", "b", "c"]], None)

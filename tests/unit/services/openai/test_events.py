@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from inferd import sse
 from inferd.errors import Failure, UpstreamRefusal, chat_envelope
 from inferd.schema.endpoint import TaskType
+from inferd.schema.inference import Call
 from inferd.services import Tools
 from inferd.services.openai import events as module
 from inferd.services.openai.events import EventReader
@@ -27,6 +28,21 @@ class Numbers(EventReader[int]):
         numbers = msgspec.json.decode(data, type=list[int])
         self.finished = self.finished or 0 in numbers
         return [number for number in numbers if number]
+
+
+class Sizes(EventReader[int]):
+    """Each event is an object, and told by its size; how many were read at once is noted."""
+
+    def __init__(self, call: Call, stream: Stream) -> None:
+        super().__init__(call, stream)
+        self.counts: list[int] = []
+
+    def items(self, data: bytes) -> list[int]:
+        return [len(msgspec.json.decode(data, type=dict[str, int]))]
+
+    def many(self, lines: bytes, count: int) -> list[int] | None:
+        self.counts.append(count)
+        return list(map(len, lines.split(b"\n"))) if b"1" in lines else None
 
 
 def ended_badly(outcome: Read, cause: str) -> None:
@@ -223,6 +239,22 @@ async def test_only_events_end_a_silence() -> None:
     pieces = Pieces([events(b"[]"), b": ping\n\n", b"data: [1]", b"\n\n" + events(b"[2]"), events(b"[DONE]")])
     assert [batch async for batch in reader_of(pieces)] == [[1, 2]]
     assert sorted(set(pieces.sounds)) == [1, 4, 5]
+
+
+async def test_plain_events_are_read_at_once_up_to_done() -> None:
+    pieces = Pieces([events(b"{1}"), events(b"{}", b"{1}"), events(b"{1}", b"[DONE]"), events(b"{1}")])
+    stream: Stream = pieces  # type: ignore[assignment]  # it has the methods a reader uses
+    sizes = Sizes(call(TaskType.COMPLETION), stream)
+    assert [batch async for batch in sizes] == [[3], [2, 3], [3]]
+    assert (sizes.counts, pieces.sounds) == ([1, 2, 1], [1, 2, 3])
+
+
+async def test_what_cannot_be_read_at_once_is_read_one_by_one() -> None:
+    pieces = Pieces([events(b"{}", b'{"a":2}', b"[DONE]")])
+    stream: Stream = pieces  # type: ignore[assignment]  # it has the methods a reader uses
+    sizes = Sizes(call(TaskType.COMPLETION), stream)
+    assert [batch async for batch in sizes] == [[0, 1]]
+    assert sizes.counts == [2]
 
 
 def test_a_reader_must_say_what_an_event_holds() -> None:
