@@ -22,6 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{manifest.endpoints} endpoints restored.")
     if replaced is not None:
         print(f"What was there before is kept in {replaced}.", file=sys.stderr)
+        # A key that was taken away since the backup is one again.
+        print("Client keys are those of the backup, too: look at `inferd keys list`.", file=sys.stderr)
     if keys.find() is None:
         print(f"The master key (id {manifest.key_id}) is missing: put it to {keys} before the start.", file=sys.stderr)
     return 0

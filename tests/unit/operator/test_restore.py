@@ -34,4 +34,5 @@ async def test_it_says_where_the_key_belongs_and_where_the_replaced_store_is(
     (second / "key").chmod(0o600)
     assert _run(file, "--store", second, "--force") == 0
     said = capsys.readouterr()
-    assert "What was there before is kept in" in said.err and "is missing" not in said.err
+    assert "What was there before is kept in" in said.err and "Client keys are those of the backup" in said.err
+    assert "is missing" not in said.err
