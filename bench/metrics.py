@@ -9,6 +9,7 @@ import time
 
 import uvloop
 
+from inferd import exposition
 from inferd.aside import Aside
 from inferd.metrics import Metrics, Snapshot
 from inferd.schema.endpoint import TaskType
@@ -59,7 +60,7 @@ async def scrape(metrics: Metrics, endpoints: int) -> None:
     )
     snapshot = Snapshot("bench", numbers, [(name, 0) for name in names], [(name, True) for name in names])
     held = time.perf_counter() - began
-    text, size = metrics.text(snapshot), 0
+    text, size = exposition.text(metrics.counted(), snapshot), 0
     while piece := await aside.run(lambda: next(text, b"")):
         size += len(piece)
     took = time.perf_counter() - began

@@ -1,12 +1,9 @@
-"""Counting and measuring without a server."""
-
-import time
-from pathlib import Path
+"""Counting and measuring without a server, as a scrape tells it."""
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from inferd import metrics
+from inferd import exposition, metrics
 from inferd.metrics import Metrics, Snapshot
 from inferd.schema.endpoint import TaskType
 from inferd.schema.inference import Trace
@@ -22,7 +19,7 @@ CHAT = TaskType.CHAT_COMPLETION
 
 
 def _found(counted: Metrics, now: Snapshot = Snapshot("1", NUMBERS, (), ())) -> dict[str, float]:
-    text = b"".join(counted.text(now)).decode()
+    text = b"".join(exposition.text(counted.counted(), now)).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     found = {f"{sample.name}{sorted(sample.labels.values())}": sample.value for sample in samples}
     assert len(found) == len(samples)
@@ -43,7 +40,7 @@ def test_a_time_falls_into_every_bucket_from_its_own_on() -> None:
     for seconds in (0.0005, 0.001, 0.3, 500.0):
         counted.request("GET", "/", 200, seconds, "", Trace())
     found = _found(counted)
-    buckets = {bound: found[f"inferd_request_seconds_bucket{sorted(['/', bound])}"] for bound in metrics._BOUNDS}
+    buckets = {bound: found[f"inferd_request_seconds_bucket{sorted(['/', bound])}"] for bound in exposition._BOUNDS}
     assert (buckets["0.001"], buckets["0.25"], buckets["0.5"], buckets["120.0"], buckets["+Inf"]) == (2, 2, 3, 3, 4)
     assert found["inferd_request_seconds_sum['/']"] == pytest.approx(500.3015)
 
@@ -86,23 +83,3 @@ def test_a_crowd_of_endpoints_begins_again_instead_of_growing(monkeypatch: pytes
     found = _found(counted)
     assert len([name for name in found if name.startswith("inferd_upstream_attempts_total")]) == 1
     assert len([name for name in found if name.startswith("inferd_requests_total")]) == 1
-
-
-def test_the_snapshot_becomes_gauges_in_many_pieces() -> None:
-    names = [f"e{number}" for number in range(200)]
-    now = Snapshot("1.2.3", {**NUMBERS, "open_streams": 7.0}, [(name, 2) for name in names], [("e0", False)])
-    found = _found(Metrics(), now)
-    assert found["inferd_build_info['1.2.3']"] == 1 and found["inferd_open_streams[]"] == 7
-    assert all(found[f"inferd_queue_depth['{name}']"] == 2 for name in names)
-    assert found["inferd_upstream_up['e0']"] == 0
-    assert sum(1 for _ in Metrics().text(now)) > 200 / 64
-
-
-def test_the_process_is_measured_where_all_of_proc_but_processes_is_hidden(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "self").symlink_to("/proc/self")
-    monkeypatch.setattr(metrics, "_PROC", str(tmp_path))
-    found = _found(Metrics())
-    assert found["process_resident_memory_bytes[]"] > 1e6 and found["process_max_fds[]"] > found["process_open_fds[]"]
-    assert time.time() - 86_400 < found["process_start_time_seconds[]"] <= time.time() + 1
