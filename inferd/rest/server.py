@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import web_server
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
@@ -154,8 +154,8 @@ class _Connection(RequestHandler):
         return response
 
 
-class Server(web.Server):
-    """Makes one connection handler for each client; hand it to ``web.ServerRunner``.
+class Server(web_server.Server):
+    """Makes one connection handler for each client; hand it to whoever accepts connections.
 
     ``keepalive_timeout`` in seconds also bounds how long a client may take over its first request's head.
     ``connected`` is the number of clients; ``on_disconnect`` is called after one of them has gone.
