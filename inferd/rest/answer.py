@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 import msgspec
-from aiohttp import HttpVersion10, HttpVersion11
+from aiohttp.http import HttpVersion10, HttpVersion11
 from aiohttp.helpers import rfc822_formatted_time
 
 from inferd.errors import Failure, envelope
