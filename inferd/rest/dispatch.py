@@ -4,7 +4,7 @@ import asyncio
 import secrets as randomness
 from collections.abc import Callable
 
-from aiohttp import HttpVersion10
+from aiohttp.http import HttpVersion10
 from aiohttp.hdrs import METH_ALL
 
 from inferd.errors import Document, Failure, FlatFailure, IllegalArgument, StatusFailure, chat_envelope, envelope
