@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 
-from aiohttp import HttpVersion11
+from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
