@@ -22,16 +22,22 @@ async def handle(request: Request) -> Answer:
     endpoint, asked = await inference_request.read(request)
     service = request.parts.services.of(endpoint)
     results = await service.infer(request.call(endpoint), asked)
+    aside = request.parts.aside
+    if isinstance(results, Embeddings):
+        return await long_answer.listed(aside, _name(endpoint.task_type), results.vectors, "embedding")
     if isinstance(results, Passages):
-        return await long_answer.listed(request.parts.aside, "chunked_inference_service_result", results.inputs)
+        return await long_answer.listed(aside, "chunked_inference_service_result", results.inputs)
     return answer.json(document(endpoint.task_type, results))
 
 
 def document(task_type: TaskType, results: Results) -> dict[str, object]:
     """The answer's body (Elasticsearch's DenseEmbeddingFloatResults, GenericDenseEmbeddingFloatResults …)."""
     if isinstance(results, Embeddings):
-        name = "embeddings" if task_type is TaskType.EMBEDDING else "text_embedding"
-        return {name: [_Embedding(vector) for vector in results.vectors]}
+        return {_name(task_type): [_Embedding(vector) for vector in results.vectors]}
     if isinstance(results, Passages):
         return {"chunked_inference_service_result": results.inputs}
     return {"completion": [_Completion(text) for text in results.texts]}
+
+
+def _name(task_type: TaskType) -> str:
+    return "embeddings" if task_type is TaskType.EMBEDDING else "text_embedding"

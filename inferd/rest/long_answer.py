@@ -29,13 +29,14 @@ class LongAnswer(Answer):
                 await http.drain()
 
 
-async def listed(aside: Aside, name: str, items: Sequence[msgspec.Raw]) -> Answer:
-    """``{name: items}``, each item JSON already."""
+async def listed(aside: Aside, name: str, items: Sequence[msgspec.Raw], member: str = "") -> Answer:
+    """``{name: items}``, each item JSON already; with ``member``, each of them that member of an object."""
     if sum(map(len, items)) <= LONG:
-        return answer.json({name: items})
-    body = await aside.run(_document, name, items)
+        return answer.json({name: [{member: item} for item in items] if member else items})
+    body = await aside.run(_document, name, items, member)
     return LongAnswer(body=body, headers={**answer.PRODUCT, "Content-Type": JSON})
 
 
-def _document(name: str, items: Sequence[msgspec.Raw]) -> bytes:
-    return joined([b'{"%b":' % name.encode(), list_as_json(items), b"}"])
+def _document(name: str, items: Sequence[msgspec.Raw], member: str) -> bytes:
+    before, after = (b'{"%b":' % member.encode(), b"}") if member else (b"", b"")
+    return joined([b'{"%b":' % name.encode(), list_as_json(items, before, after), b"}"])

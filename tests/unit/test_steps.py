@@ -28,3 +28,7 @@ def test_a_text_is_the_same_json_whatever_the_steps(text: str, step: int) -> Non
 )
 def test_a_list_of_json(items: list[bytes | msgspec.Raw], expected: bytes) -> None:
     assert list_as_json(items) == expected
+
+
+def test_what_stands_around_each_of_them() -> None:
+    assert list_as_json([b"1", b"2"], b'{"a":', b"}") == b'[{"a":1},{"a":2}]'

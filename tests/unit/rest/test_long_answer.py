@@ -39,6 +39,12 @@ async def test_a_long_list_has_the_same_form(aside: Aside) -> None:
     assert response.headers["X-elastic-product"] == "Elasticsearch"
 
 
+@pytest.mark.parametrize("items", [[msgspec.Raw(b"[1]"), msgspec.Raw(b"[2]")], [ITEM, ITEM]])
+async def test_items_may_be_a_member_of_objects(aside: Aside, items: list[msgspec.Raw]) -> None:
+    response = await listed(aside, "name", items, "item")
+    assert response.body == msgspec.json.encode({"name": [{"item": item} for item in items]})
+
+
 async def serve(response: Answer) -> tuple[web.ServerRunner, int]:
     async def handle(_: Http) -> Answer:
         return response
