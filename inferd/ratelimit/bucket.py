@@ -65,10 +65,17 @@ class Bucket(AsyncLimiter):
         """Count ``places`` more as used, as many as fit."""
         self._level = min(self.level + places, self.max_rate)
 
-    async def take(self, *, waited: bool) -> None:
-        """Take a place, one that is free; ``waited`` tells whether it had to be waited for."""
-        if not waited and self.level < self.spare and self._last_check - self._waited_at > BACK_WITHIN:
-            self._level = self.spare
+    def try_take(self) -> bool:
+        """Take a place that was not waited for, if one is free."""
+        level = self.level
+        if level + 1 > self.max_rate:
+            return False
+        if level < self.spare and self._last_check - self._waited_at > BACK_WITHIN:
+            level = self.spare
+        self._level = level + 1
+        return True
+
+    async def take(self) -> None:
+        """Take a place, a free one, that had to be waited for."""
         await self.acquire()
-        if waited:
-            self._waited_at = self._last_check
+        self._waited_at = self._last_check

@@ -72,12 +72,15 @@ class RateLimit:
 
         Raises QueueFull when too many wait already, and EndpointNotFound when the endpoint is deleted meanwhile.
         """
-        bucket = self._bucket
-        if self._queue or not bucket.has_capacity():
+        if not self.try_acquire():
             await self._wait()
-            return
-        await bucket.take(waited=False)
+
+    def try_acquire(self) -> bool:
+        """Take one place if one is free and nobody waits for it; False otherwise."""
+        if self._queue or not self._bucket.try_take():
+            return False
         self.given += 1
+        return True
 
     def change(
         self, requests_per_minute: int | None = None, *, burst: int | None = None, queue_capacity: int | None = None
@@ -119,7 +122,7 @@ class RateLimit:
                 if deletions != self._deletions:
                     raise EndpointNotFound.of(self.inference_id)
                 if self._bucket.has_capacity():
-                    await self._bucket.take(waited=True)
+                    await self._bucket.take()
                     self.given += 1
                     return
         finally:

@@ -43,7 +43,8 @@ class RateLimits:
                     inference_id, requests_per_minute, burst=self._burst, queue_capacity=self._queue_capacity
                 )
             self._living[inference_id] = limit
-        limit.change(requests_per_minute)
+        if limit.requests_per_minute != requests_per_minute:
+            limit.change(requests_per_minute)
         return limit
 
     def delete(self, inference_id: str) -> None:

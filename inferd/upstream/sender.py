@@ -82,7 +82,9 @@ class Sender:
             errand.call.trace.retries += 1
 
     async def _attempt(self, errand: Errand) -> Response | Refusal:
-        await self._place(errand)
+        # Nearly always there is a place, and a deadline for the wait would cost more than all the rest of it.
+        if not errand.limit.try_acquire():
+            await self._place(errand)
         try:
             response = await self._sent(errand)
         except Trouble as trouble:

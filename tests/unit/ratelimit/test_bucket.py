@@ -72,10 +72,13 @@ def test_lateness_is_made_up_for_while_somebody_waits_or_has_just_waited(
 ) -> None:
     async def scenario() -> None:
         bucket = Bucket(60_000, burst=1)
-        await bucket.take(waited=True)
+        await bucket.take()
         assert not bucket.has_capacity(), "the spare counts as used at first"
         await asyncio.sleep(pause)
-        await bucket.take(waited=waited)
+        if waited:
+            await bucket.take()
+        else:
+            assert bucket.try_take()
         # The spare of 50 and the first place, as far as they have not leaked away, and the second place.
         left = max(0.0, 51 - bucket.rate * pause)
         assert bucket.level == pytest.approx((left if kept else 50) + 1, abs=0.001)
@@ -88,8 +91,19 @@ def test_what_is_used_stays_used_for_one_who_has_not_waited() -> None:
         bucket = Bucket(6_000, burst=5)
         bucket.fill(3)
         await asyncio.sleep(0.025)
-        await bucket.take(waited=False)
+        assert bucket.try_take()
         assert bucket.used == pytest.approx(4 - bucket.rate * 0.025)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("burst", [0, 1, 7])
+def test_no_more_than_the_free_places_can_be_taken_at_once(burst: int) -> None:
+    async def scenario() -> None:
+        bucket = Bucket(60, burst)
+        free = int(bucket.free)
+        assert [bucket.try_take() for _ in range(free + 2)] == [True] * free + [False] * 2
+        assert bucket.used == bucket.size
 
     run(scenario())
 
