@@ -1,10 +1,10 @@
-// What users of Elastic's JavaScript client do with the Inference API: node elastic_tour.mjs FOLDER URL TOPIC,
+// What users of Elastic's JavaScript client do with the Inference API: node elastic_tour.mjs FOLDER URL TOPIC [KEY…],
 // where FOLDER holds the node_modules with the client. Any surprise is an uncaught error.
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
-const [folder, url, topic] = process.argv.slice(2)
+const [folder, url, topic, admin, user] = process.argv.slice(2)
 const { Client, errors } = createRequire(join(folder, 'index.js'))('@elastic/elasticsearch')
 const settings = { api_key: '<api_key>', model_id: 'm' }
 const chat = { messages: [{ role: 'user', content: 'Hello' }] }
@@ -84,6 +84,27 @@ const topics = {
     assert(events(await text(stream)).every(event => event.object === 'chat.completion.chunk'))
     assert(events(await client.inference.chatCompletionUnified(asked)).length > 3)
     await client.close()
+  },
+  // Client keys in every form the client has.
+  async keys () {
+    const signed = key => [{ apiKey: key }, { username: 'elastic', password: key }, { bearer: key }]
+    for (const auth of signed(admin)) {
+      const client = new Client({ node: url, auth })
+      await put(client, 'k', 'completion')
+      for (const auth of signed(user)) {
+        const other = new Client({ node: url, auth })
+        assert.match((await other.inference.completion({ inference_id: 'k', input: 'Hello' })).completion[0].result, /Hello/)
+        await assert.rejects(other.inference.delete({ inference_id: 'k' }), error => error.statusCode === 403)
+        await other.close()
+      }
+      assert.equal((await client.inference.delete({ inference_id: 'k' })).acknowledged, true)
+      await client.close()
+    }
+    for (const auth of signed('wrong')) {
+      const client = new Client({ node: url, auth })
+      await assert.rejects(client.inference.get(), error => error.statusCode === 401)
+      await client.close()
+    }
   },
   // Without it the same method is told where to go.
   async refused () {

@@ -1,4 +1,4 @@
-"""What users of Elastic's Python client do with the Inference API: ``python elastic_tour.py URL TOPIC``.
+"""What users of Elastic's Python client do with the Inference API: ``python elastic_tour.py URL TOPIC [KEY…]``.
 
 A program of its own, because the client's versions 8 and 9 cannot live in one environment; any surprise is a traceback.
 """
@@ -13,6 +13,8 @@ from typing import Any
 from elasticsearch import (
     ApiError,
     AsyncElasticsearch,
+    AuthenticationException,
+    AuthorizationException,
     BadRequestError,
     Elasticsearch,
     ElasticsearchWarning,
@@ -134,6 +136,53 @@ def retries(url: str) -> None:
             ask: Callable[..., Any] = client.inference.completion
             error = _raises(ApiError, "status_exception", ask, inference_id=f"e{status}", input="a", timeout="300ms")
             assert error.meta.status == status
+    asyncio.run(_asked_again(url))
+
+
+async def _asked_again(url: str) -> None:
+    async with AsyncElasticsearch(url, max_retries=2, http_compress=True) as client:
+        for status in (429, 502, 503):
+            model = {**SETTINGS, "model_id": f"sim-{status}"}
+            name = f"a{status}"
+            await client.inference.put_openai(
+                task_type="completion", openai_inference_id=name, service="openai", service_settings=model
+            )
+            try:
+                await client.inference.completion(inference_id=name, input="a", timeout="300ms")
+            except ApiError as error:
+                assert (error.error, error.meta.status) == ("status_exception", status)
+            else:
+                raise AssertionError(f"{status} was not raised")
+
+
+def keys(url: str, admin: str, user: str) -> None:
+    """Client keys in every form the client has; what is wrong arrives as the exceptions users catch."""
+    for way in _signed(admin):
+        with Elasticsearch(url, **way) as client:
+            assert client.ping()
+            client.inference.put_openai(
+                task_type="completion", openai_inference_id="k", service="openai", service_settings=SETTINGS
+            )
+            asyncio.run(_infers(url, user))
+            assert client.inference.delete(inference_id="k")["acknowledged"]
+    with Elasticsearch(url, api_key=user) as client:
+        error = _raises(AuthorizationException, "security_exception", client.inference.delete, inference_id="k")
+        assert error.meta.status == 403
+    for way in ({}, *_signed("wrong")):
+        with Elasticsearch(url, **way) as client:
+            error = _raises(AuthenticationException, "security_exception", client.inference.get)
+            assert error.meta.status == 401
+
+
+def _signed(key: str) -> list[dict[str, Any]]:
+    return [{"api_key": key}, {"api_key": ("admin", key)}, {"basic_auth": ("elastic", key)}, {"bearer_auth": key}]
+
+
+async def _infers(url: str, user: str) -> None:
+    for way in ({"api_key": user}, {"basic_auth": ("elastic", user)}, {"bearer_auth": user}):
+        async with AsyncElasticsearch(url, **way) as client:
+            answer = await client.inference.completion(inference_id="k", input="Hello")
+            assert "Hello" in answer["completion"][0]["result"]
 
 
 def warning(url: str) -> None:
@@ -178,7 +227,9 @@ def _raises(kind: type[ApiError], name: str, call: Callable[..., Any], **argumen
     raise AssertionError(f"{call} did not raise {kind}")
 
 
-TOPICS = {topic.__name__: topic for topic in (endpoints, inference, streams, errors, retries, warning, together)}
+TOPICS: dict[str, Callable[..., None]] = {
+    topic.__name__: topic for topic in (endpoints, inference, streams, errors, retries, warning, together, keys)
+}
 
 if __name__ == "__main__":
-    TOPICS[sys.argv[2]](sys.argv[1])
+    TOPICS[sys.argv[2]](sys.argv[1], *sys.argv[3:])

@@ -15,21 +15,33 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemon_process import running
+from tests.e2e.daemon_process import inferd, running
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 PATIENCE = 120.0
 
-PYTHON_TOPICS = ["endpoints", "inference", "streams", "errors", "retries", "warning", "together"]
-NODE_TOPICS = ["endpoints", "warning", "streams", "chat", "refused"]
+PYTHON_TOPICS = ["endpoints", "inference", "streams", "errors", "retries", "warning", "together", "keys"]
+NODE_TOPICS = ["endpoints", "warning", "streams", "chat", "refused", "keys"]
 
 
 def options(topic: str) -> dict[str, str]:
     """What the daemon is configured with for a topic."""
     if topic == "retries":
         return {"INFERD_INFERENCE_VALIDATE_ON_PUT": "off"}
+    if topic == "keys":
+        return {"INFERD_AUTH_MODE": "keys"}
     return {"INFERD_COMPAT_CHAT_ON_STREAM_ROUTE": "true"} if topic == "chat" else {}
+
+
+async def client_keys(topic: str, state: Path) -> list[str]:
+    """What the tour is given besides the topic: the keys of an admin and of a user."""
+    made = []
+    for role in ("admin", "user") if topic == "keys" else ():
+        status, key, _ = await inferd("keys", "create", role, "--role", role, "--store", str(state))
+        assert status == 0
+        made.append(key.strip())
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -69,9 +81,10 @@ async def test_the_javascript_client(tmp_path: Path, topic: str, node_client: tu
 
 
 async def _tour(folder: Path, topic: str, command: list[str]) -> None:
+    given = await client_keys(topic, folder / "state")
     async with running(folder, "--simulate", environ=options(topic)) as daemon:
         process = await asyncio.create_subprocess_exec(
-            *command, daemon.url, topic, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            *command, daemon.url, topic, *given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         async with asyncio.timeout(PATIENCE):
             told, _ = await process.communicate()
@@ -79,8 +92,9 @@ async def _tour(folder: Path, topic: str, command: list[str]) -> None:
         if topic == "retries":
             lines = daemon.said("request")
             for status in (429, 502, 503):
-                asked = [line["status"] for line in lines if line.get("endpoint") == f"e{status}"]
-                assert asked == [200] + [status] * 3
+                for name in (f"e{status}", f"a{status}"):
+                    assert [line["status"] for line in lines if line.get("endpoint") == name] == [200] + [status] * 3
+        assert not [key for key in given if key in daemon.log_file.read_text()]
         assert await daemon.stopped() == 0
 
 
