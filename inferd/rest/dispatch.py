@@ -54,6 +54,9 @@ class Dispatcher:
         except ConnectionError:
             raise asyncio.CancelledError from None
         finally:
+            if status == CLIENT_LEFT and request.stream is not None and request.stream.whole:
+                # It has all it asked for; what is left is only to wait for the end of the upstream's answer.
+                status = 200
             self._parts.open.remove(request)
             self._count(request, status)
             self._log_request(request, status)

@@ -31,7 +31,9 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 
 
 class Begun(Protocol):
-    """An answer whose status has left: a failure can only be told within it."""
+    """An answer whose status has left: a failure can only be told within it. ``whole`` once all of it has left."""
+
+    whole: bool
 
     async def end(self, failure: Failure) -> Answer:
         """Tells of ``failure``, unless the answer is complete, and ends it."""

@@ -48,6 +48,7 @@ class EventStream:
         self._active = self._loop.time()
         self._waiting = False
         self._ended = False
+        self.whole = False
         self._beat: asyncio.TimerHandle | None = None
         # It leaves with the first event.
         self._unsent = self._answer.head(self._http, None)
@@ -91,6 +92,7 @@ class EventStream:
     async def _finished(self) -> Answer:
         if self._http.writing_paused:
             await self._http.drain()
+        self.whole = True
         return self._answer
 
     def _tell(self, failure: Failure) -> None:

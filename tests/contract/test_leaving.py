@@ -142,6 +142,26 @@ def test_who_leaves_takes_the_request_upstream_along(
 
 @both_clients
 @both_loops
+def test_who_leaves_with_the_whole_answer_has_been_served(tmp_path: Path, client: str, loop: Loop) -> None:
+    # The end of the body upstream is still to come when the client has everything.
+    said = [STREAM_HEAD, chunk(delta("hello", "stop")), chunk(DONE), script.stall]
+
+    async def scenario() -> None:
+        async with served(tmp_path, upstream_client=client) as inferd, scripted(said) as upstream:
+            inferd.skip_trials()
+            await inferd.put("e", "chat_completion", url=upstream.url)
+            before = asyncio.all_tasks()
+            content = await Client.asking(inferd)
+            assert b"data: [DONE]" in await content.reader.readuntil(b"\r\n0\r\n\r\n")
+            await content.leaves(politely=True)
+            await nothing_left(inferd, upstream, before)
+            assert [line["status"] for line in inferd.lines if "unified" in line.get("route", "")] == [200]
+
+    played(loop, scenario())
+
+
+@both_clients
+@both_loops
 def test_who_leaves_the_queue_never_reaches_the_upstream(tmp_path: Path, client: str, loop: Loop) -> None:
     async def scenario() -> None:
         async with served(tmp_path, upstream_client=client, limits_burst="1") as inferd, scripted(ENDLESS) as upstream:
