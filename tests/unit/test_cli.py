@@ -40,7 +40,7 @@ def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[
     [
         (["check-config", "--config", "/nowhere.toml"], "/nowhere.toml cannot be read"),
         (["keys", "list", "--config", "/nowhere.toml"], "/nowhere.toml cannot be read"),
-        (["restore", "/nowhere", "--store", "/nowhere"], "/nowhere"),
+        (["restore", "/nowhere", "--store", "/dev/null/state"], "/dev/null/state cannot be used"),
         (["keys", "create", "not a name", "--role", "user", "--store", "/nowhere"], "cannot be the name of a key"),
         (["backup", "/tmp/file", "--store", "/nowhere"], "there is no store in /nowhere"),
         (["rotate-key", "--store", "/nowhere"], "there is no store in /nowhere"),
