@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from aiohttp import web
 
 from inferd import __version__, systemd
 from inferd.app import App, assembled
@@ -30,6 +29,7 @@ from inferd.daemon.sockets import CannotListen, Listening, listen
 from inferd.daemon.tls import Certificate, CertificateUnusable
 from inferd.log import LibraryHandler, Log, where
 from inferd.registry import ServiceUnusable
+from inferd.rest.server import Server
 from inferd.store import StoreUnusable
 
 # What aiohttp still has to close after the drain is nobody's work any more. It waits twice as long as it is told.
@@ -86,9 +86,7 @@ async def _live(launch: Launch, config: Config, environ: MutableMapping[str, str
         stack.callback(listening.close)
         certificate = Certificate.of(config.tls, environ)
         app = await stack.enter_async_context(assembled(config, environ, log, listening.host))
-        runner = web.ServerRunner(app.server, shutdown_timeout=CLEANUP_TIME)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(_end_connections, app.server)
         acceptor = _acceptor(app, listening, certificate, log)
         acceptor.start()
         reloader = Reloader(app, certificate, log, read)
@@ -103,6 +101,13 @@ async def _live(launch: Launch, config: Config, environ: MutableMapping[str, str
         notifier.stopping()
         await drain(app, acceptor, again, log, take_waiting=not listening.passed)
     log.info("stopped")
+
+
+async def _end_connections(server: Server) -> None:
+    # What has just been accepted begins, so that it is not taken for idle.
+    await asyncio.sleep(0)
+    server.pre_shutdown()
+    await server.shutdown(CLEANUP_TIME)
 
 
 def _acceptor(app: App, listening: Listening, certificate: Certificate | None, log: Log) -> Acceptor:
