@@ -3,10 +3,13 @@
 On a terminal lines are for people; otherwise they are JSON, for the journal.
 """
 
+import asyncio
 import json
 import logging
 import sys
 import time
+from collections import deque
+from functools import lru_cache
 from typing import TextIO
 
 import msgspec
@@ -14,11 +17,39 @@ import msgspec
 from inferd.config import Log as LogConfig
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_NAMES = {level: name for name, level in _LEVELS.items()}
 
 # How far apart two lines of the same message are in ``seldom``, seconds.
 SELDOM = 10.0
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
+
+
+class RequestLine(msgspec.Struct, omit_defaults=True):
+    """What is said of one finished request, in this order; what is None is left out. ``ms`` are milliseconds.
+
+    The first three are the log's to fill in. A struct, for a dict takes three times as long to make and write.
+    """
+
+    time: str | None = None
+    level: str | None = None
+    message: str | None = None
+    id: str | None = None
+    method: str | None = None
+    route: str | None = None
+    endpoint: str | None = None
+    task: str | None = None
+    client: str | None = None
+    status: int | None = None
+    error: str | None = None
+    ms: float | None = None
+    upstream_status: int | None = None
+    queue_ms: float | None = None
+    first_chunk_ms: float | None = None
+    attempts: int | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    remote: str | None = None
 
 
 class Log:
@@ -27,6 +58,8 @@ class Log:
     def __init__(self, config: LogConfig, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._seldom: dict[str, tuple[float, int]] = {}
+        # Lines that wait to be written; a deque, because other threads than the loop's take them from it, too.
+        self._waiting: deque[str] = deque()
         self.reconfigure(config)
 
     def reconfigure(self, config: LogConfig) -> None:
@@ -34,11 +67,22 @@ class Log:
         self._level = _LEVELS[config.level]
         self._json = config.format == "json" or (config.format == "auto" and not self._stream.isatty())
 
-    def request(self, fields: dict[str, object]) -> None:
-        """One finished request; level info, warning where the status is 500 or above."""
-        status = fields.get("status")
-        level = logging.WARNING if isinstance(status, int) and status >= 500 else logging.INFO
-        self._write(level, "request", fields)
+    def request(self, line: RequestLine) -> None:
+        """One finished request; level info, warning where the status is 500 or above.
+
+        It is written at the end of the loop's turn, with all others of that turn: each write takes 4 µs, or wakes up
+        the journal. Whatever else is said is written at once, and after what waits.
+        """
+        level = logging.WARNING if line.status is not None and line.status >= 500 else logging.INFO
+        if level < self._level:
+            return
+        line.time, line.level, line.message = _now(), _NAMES[level], "request"
+        self._waiting.append(self._line(line))
+        if len(self._waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                self.flush()
 
     def malformed(self, remote: str | None, kind: str) -> None:
         """A message that is no HTTP; never what it held."""
@@ -73,21 +117,40 @@ class Log:
             self._seldom[message] = (now + SELDOM, 0)
             self.warning(message, **fields, unsaid=unsaid or None)
 
-    def _write(self, level: int, message: str, fields: dict[str, object]) -> None:
-        if level < self._level:
-            return
-        told = {name: _utf8(value) for name, value in fields.items() if value is not None}
-        name = logging.getLevelName(level).lower()
-        if self._json:
-            line = _ENCODER.encode({"time": _now(), "level": name, "message": message, **told}).decode()
-        else:
-            pairs = " ".join(f"{key}={_plain(value)}" for key, value in told.items())
-            line = f"{_now()} {name:7} {message} {pairs}".rstrip()
+    def flush(self) -> None:
+        """Writes what waits to be written."""
+        lines = []
         try:
-            self._stream.write(line + "\n")
+            while self._waiting:
+                lines.append(self._waiting.popleft())
+        except IndexError:
+            pass  # Another thread was faster and writes the last one.
+        try:
+            self._stream.write("".join(lines))
             self._stream.flush()
         except (OSError, ValueError):
             pass  # Nobody can be told that nobody listens; the daemon's work goes on.
+
+    def _write(self, level: int, message: str, fields: dict[str, object]) -> None:
+        if level < self._level:
+            return
+        told = {name: value for name, value in fields.items() if value is not None}
+        self._waiting.append(self._line({"time": _now(), "level": _NAMES[level], "message": message, **told}))
+        self.flush()
+
+    def _line(self, said: dict[str, object] | RequestLine) -> str:
+        if self._json:
+            try:
+                return _ENCODER.encode(said).decode() + "\n"
+            except UnicodeEncodeError:
+                pass  # A header that is no UTF-8: see _utf8.
+        fields = said if isinstance(said, dict) else msgspec.structs.asdict(said)
+        told = {name: _utf8(value) for name, value in fields.items() if value is not None}
+        if self._json:
+            return _ENCODER.encode(told).decode() + "\n"
+        at, level, message = (told.pop(name) for name in ("time", "level", "message"))
+        pairs = " ".join(f"{name}={_plain(value)}" for name, value in told.items())
+        return f"{at} {level:7} {message} {pairs}".rstrip() + "\n"
 
 
 class LibraryHandler(logging.Handler):
@@ -118,8 +181,14 @@ def where(bug: BaseException) -> str:
 
 
 def _now() -> str:
-    now = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03}Z"
+    return _at(int(time.time() * 1000))
+
+
+# Under load many lines are said in one millisecond.
+@lru_cache(1)
+def _at(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:03}Z"
 
 
 def _utf8(value: object) -> object:

@@ -1,9 +1,11 @@
 """The log: one line for each thing said, whatever is in it, and never more than should be said."""
 
+import asyncio
 import io
 import json
 import logging
 import re
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inferd.config import Log as LogConfig
-from inferd.log import SELDOM, LibraryHandler, Log, where
+from inferd.log import SELDOM, LibraryHandler, Log, RequestLine, where
 
 
 class Terminal(io.StringIO):
@@ -81,12 +83,65 @@ def test_what_is_below_the_level_is_not_said(level: Any, heard: list[str]) -> No
 
 @pytest.mark.parametrize(
     ("status", "level"),
-    [(200, "info"), (404, "info"), (499, "info"), (500, "warning"), (503, "warning"), ("?", "info")],
+    [(200, "info"), (404, "info"), (499, "info"), (500, "warning"), (503, "warning"), (None, "info")],
 )
-def test_a_request_that_failed_by_our_fault_is_a_warning(status: object, level: str) -> None:
+def test_a_request_that_failed_by_our_fault_is_a_warning(status: int | None, level: str) -> None:
     stream = io.StringIO()
-    Log(LogConfig(), stream).request({"status": status})
-    assert said(stream) == [{"level": level, "message": "request", "status": status}]
+    log = Log(LogConfig(), stream)
+    log.request(RequestLine(status=status, ms=0.0))
+    told = {"level": level, "message": "request", "ms": 0.0}
+    assert said(stream) == [told if status is None else {**told, "status": status}]
+    log.reconfigure(LogConfig(level="error"))
+    log.request(RequestLine(status=status))
+    assert len(said(stream)) == 1
+
+
+def test_a_request_is_told_to_people_too() -> None:
+    stream = Terminal()
+    Log(LogConfig(), stream).request(RequestLine(id="a b", status=200))
+    assert stream.getvalue().endswith('Z info    request id="a b" status=200\n')
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_request_may_hold_what_is_no_utf_8(form: Any) -> None:
+    stream = io.StringIO()
+    Log(LogConfig(format=form), stream).request(RequestLine(endpoint="\udcff"))
+    assert stream.getvalue().endswith(('"endpoint":"\\\\udcff"}\n', 'endpoint="\\\\udcff"\n'))
+
+
+async def test_requests_of_one_turn_are_written_together_and_before_what_is_said_next() -> None:
+    written: list[str] = []
+    stream = io.StringIO()
+    stream.write = lambda text: written.append(text) or len(text)  # type: ignore[func-returns-value, method-assign]
+    log = Log(LogConfig(), stream)
+    for number in range(3):
+        log.request(RequestLine(id=str(number)))
+    assert written == []
+    await asyncio.sleep(0)
+    assert [re.findall(r'"id":"(.)"', text) for text in written] == [["0", "1", "2"]]
+    log.request(RequestLine(id="3"))
+    log.error("x")
+    assert [text.count("\n") for text in written] == [3, 2]
+    assert written[1].endswith('"message":"x"}\n')
+    log.request(RequestLine(id="4"))
+    await asyncio.sleep(0)
+    assert "".join(written).count("\n") == 6
+
+
+class Raced(deque[str]):
+    """Lines that another thread takes in the moment between the look at them and the grip."""
+
+    def popleft(self) -> str:
+        self.clear()
+        return super().popleft()
+
+
+def test_of_two_threads_that_write_what_waits_one_may_find_nothing() -> None:
+    stream = io.StringIO()
+    log = Log(LogConfig(), stream)
+    log._waiting = Raced()
+    log.info("x")
+    assert stream.getvalue() == ""
 
 
 def test_a_malformed_request_is_told_by_its_kind() -> None:

@@ -98,6 +98,8 @@ async def test_a_large_body_is_refused_before_it_comes_or_while_it_does(inferd: 
         pieces = b"10000\r\n" + b"x" * 65536 + b"\r\n"
         told = await here.say(head("Transfer-Encoding: chunked") + pieces * 129 + b"0\r\n\r\n")
         assert told.startswith(b"HTTP/1.1 413 ")
+        whole = await here.say(head("Transfer-Encoding: chunked", path="/late") + b"b\r\n01234567890\r\n0\r\n\r\n")
+        assert b"the request body is larger than [10] bytes" in whole
 
 
 async def test_a_body_that_does_not_come_or_breaks(inferd: Served) -> None:
