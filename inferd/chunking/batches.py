@@ -9,6 +9,7 @@ from itertools import chain
 
 import msgspec
 
+from inferd import float32
 from inferd.chunking.chunk import Chunk, Embedding, Passage, Passages, Span, slices
 from inferd.errors import Failure, StatusFailure
 
@@ -110,17 +111,14 @@ def result_of(index: int, number: int) -> int:
     return index if number <= MOST_RESULTS else index * MOST_RESULTS // number
 
 
-def mean(vectors: Sequence[Sequence[float]]) -> list[float]:
-    """The running mean of ``vectors``, each weighing as much as any other (DenseEmbeddingFloatResults).
-
-    Reckoned in 64 bits, where Elasticsearch rounds to 32 after each vector. StatusFailure 502 if lengths differ.
-    """
+def mean(vectors: Sequence[Sequence[float]]) -> msgspec.Raw:
+    """The mean of ``vectors`` (see ``float32.mean``); StatusFailure 502 if there is none."""
     if len({len(vector) for vector in vectors}) > 1:
         raise StatusFailure("The embeddings of one input have different numbers of dimensions", 502)
-    merged = list(vectors[0])
-    for weight, vector in enumerate(vectors[1:], 1):
-        merged = [(old * weight + new) / (weight + 1) for old, new in zip(merged, vector, strict=True)]
-    return merged
+    try:
+        return msgspec.Raw(float32.mean(vectors))
+    except ValueError as problem:
+        raise StatusFailure(f"The mean of the embeddings of one input {problem}", 502) from None
 
 
 def byte_mean(vectors: Sequence[Sequence[int]]) -> list[int]:

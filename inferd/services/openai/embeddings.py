@@ -3,13 +3,13 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import msgspec
 
 from inferd.aside import Aside
 from inferd.errors import StatusFailure, UpstreamRefusal
 from inferd.schema.inference import Call
+from inferd.services.openai.embeddings_answer import read, read_in_steps
 from inferd.services.openai.errands import settings_of
 from inferd.services.openai.refusal import is_too_large
 from inferd.services.openai.settings import OpenAISettings
@@ -40,16 +40,6 @@ MAX_REMEMBERED = 10_000
 Send = Callable[[Call, bytes], Awaitable[bytes]]
 
 
-class _Item(msgspec.Struct, frozen=True):
-    embedding: msgspec.Raw
-    index: int | None = None
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    data: list[_Item]
-    usage: Any = None
-
-
 class _Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Members in the order of OpenAiEmbeddingsRequestEntity."""
 
@@ -58,9 +48,6 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     user: str | None = None
     dimensions: int | None = None
     encoding_format: str | None = None
-
-
-_ANSWER = msgspec.json.Decoder(_Answer)
 
 
 class EmbeddingsTask:
@@ -145,9 +132,11 @@ class EmbeddingsTask:
     async def _vectors(self, call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
         """The vectors in the answer ``raw``."""
         try:
-            if len(raw) > LONG_ANSWER:
-                embeddings = await self._aside.run(_embeddings, call, raw, expected)
-            elif not must_load(embeddings := _embeddings(call, raw, expected)):
+            long = len(raw) > LONG_ANSWER
+            answer = await self._aside.run(read_in_steps, raw) if long else read(raw)
+            count(call.trace, answer.usage)
+            embeddings = answer.embeddings(expected)
+            if not long and not must_load(embeddings):
                 return _texts(embeddings)
             vectors: list[msgspec.Raw] = []
             for at in range(0, expected, VECTORS_A_STEP):
@@ -169,28 +158,5 @@ def _encoded_in_steps(body: _Body) -> bytes:
     return joined([b'{"input":', list_as_json(map(text_as_json, body.input)), rest.removeprefix(b'{"input":[]')])
 
 
-def _embeddings(call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
-    """The embeddings in ``raw`` as they came, in the order of the texts; ValueError unless there is one for each."""
-    answer = _ANSWER.decode(raw)
-    count(call.trace, answer.usage)
-    items = _in_order(answer.data)
-    if len(items) != expected:
-        raise ValueError(
-            f"the number of embedding responses [{len(items)}] does not equal the number of requests [{expected}]"
-        )
-    return [item.embedding for item in items]
-
-
 def _texts(embeddings: list[msgspec.Raw]) -> list[msgspec.Raw]:
     return [vector_text(embedding) for embedding in embeddings]
-
-
-def _in_order(items: list[_Item]) -> list[_Item]:
-    """By ``index`` where the upstream gives it: array order alone would let a shuffled answer corrupt an index."""
-    if all(item.index is None for item in items):
-        return items
-    by_index = {item.index: item for item in items}
-    try:
-        return [by_index[at] for at in range(len(items))]
-    except KeyError:
-        raise ValueError("the index members of the embeddings do not number them") from None

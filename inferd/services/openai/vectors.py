@@ -1,28 +1,20 @@
 """One embedding from the upstream's form to JSON text: base64 of float32 decoded, an array passed through unread."""
 
 import binascii
-import os
-import sys
 from collections.abc import Iterable
 
 import msgspec
+
+from inferd import float32
 
 # A string, an object, true or null, false: what an array holds besides numbers has one of these, or another bracket.
 # msgspec has already seen that it is JSON.
 _NO_NUMBERS = (b'"', b"{", b"u", b"s")
 
-# What turns base64 to text. Loaded with the first such vector, because many daemons never see one.
-_FLOAT32 = "inferd.services.openai.float32"
-
-# numpy comes with a library for matrices, which starts a thread for each processor and takes memory for each thread
-# as it is loaded, unless told otherwise. Nothing here has matrices. Set now, while no other thread reads it.
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-
 
 def must_load(embeddings: Iterable[msgspec.Raw]) -> bool:
     """Whether the texts of ``embeddings`` take libraries that are not loaded yet: too long a time for a loop."""
-    loaded = hasattr(sys.modules.get(_FLOAT32), "text")  # The last thing it gets; until then others load it.
-    return not loaded and any(bytes(embedding).startswith(b'"') for embedding in embeddings)
+    return not float32.is_loaded() and any(bytes(embedding).startswith(b'"') for embedding in embeddings)
 
 
 def vector_text(embedding: msgspec.Raw) -> msgspec.Raw:
@@ -42,8 +34,6 @@ def vector_text(embedding: msgspec.Raw) -> msgspec.Raw:
 
 
 def _from_base64(raw: bytes) -> msgspec.Raw:
-    from inferd.services.openai.float32 import text
-
     # Some servers escape what need not be: .NET writes a plus sign as \u002B, PHP a slash as \/.
     encoded = msgspec.json.decode(raw, type=str) if b"\\" in raw else memoryview(raw)[1:-1]
     try:
@@ -54,4 +44,4 @@ def _from_base64(raw: bytes) -> msgspec.Raw:
         raise ValueError(f"[embedding] base64-decoded length [{len(packed)}] is not a multiple of 4")
     if not packed:
         raise ValueError("[embedding] is empty")
-    return msgspec.Raw(text(packed))
+    return msgspec.Raw(float32.text(packed))

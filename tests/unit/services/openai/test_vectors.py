@@ -1,17 +1,14 @@
 """Vectors on their way: arrays untouched, base64 as numbers, anything else refused."""
 
 import base64
-import os
 import struct
-import sys
-from types import ModuleType
+import threading
 
 import msgspec
 import pytest
 
+from inferd import float32
 from inferd.services.openai.vectors import must_load, vector_text
-
-FLOAT32 = "inferd.services.openai.float32"
 
 
 def text_of(floats: list[float]) -> bytes:
@@ -76,19 +73,10 @@ def test_what_json_has_no_number_for_is_refused() -> None:
         text_of([0.5, float("nan")])
 
 
-def test_libraries_are_loaded_for_the_first_base64_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_base64_loads_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     array, packed = msgspec.Raw(b"[0.1]"), msgspec.Raw(b'"zczMPQ=="')
-    monkeypatch.delitem(sys.modules, FLOAT32, raising=False)
+    monkeypatch.setattr(float32, "_loaded", threading.Event())
     vector_text(array)
     assert (must_load([]), must_load([array]), must_load([array, packed])) == (False, False, True)
     vector_text(packed)
     assert not must_load([array, packed])
-
-
-def test_what_another_thread_is_loading_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, FLOAT32, ModuleType(FLOAT32))
-    assert must_load([msgspec.Raw(b'"zczMPQ=="')])
-
-
-def test_no_threads_are_started_for_matrices() -> None:
-    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"

@@ -1,6 +1,8 @@
 """float32 as text: the shortest decimals that read back as the same float32."""
 
 import struct
+import subprocess
+import sys
 from ctypes import c_float
 
 import msgspec
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inferd.services.openai.float32 import text
+from inferd.float32 import is_loaded, mean, text
 
 ANY = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -69,3 +71,27 @@ def test_it_is_json(floats: list[float], written: bytes) -> None:
 def test_what_json_has_no_number_for_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match=r"^\[embedding\] holds a value that is no finite number$"):
         text(pack([0.5, value]))
+
+
+def test_nothing_is_loaded_before_it_is_needed_nor_threads_are_ever_started() -> None:
+    script = (
+        "import os, sys; from inferd.float32 import is_loaded, text\n"
+        "print(is_loaded(), 'numpy' in sys.modules)\n"
+        "text(bytes(4))\n"
+        "print(is_loaded(), len(os.listdir('/proc/self/task')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False False", "True 1"]
+
+
+def test_a_mean_is_rounded_after_each_step() -> None:
+    third = c_float(c_float(c_float(0.1 + 0.7).value / 2 * 2 + 0.2).value / 3).value
+    assert mean([[0.1], [0.7], [0.2]]) == text(pack([third]))
+    assert mean([[1.0, 4.0], [2.0, 0.0], [6.0, 2.0]]) == b"[3.0,2.0]"
+    assert is_loaded()
+
+
+@pytest.mark.parametrize("vectors", [[[1e39], [0.0]], [[3e38], [3e38]]])
+def test_a_mean_beyond_float32_is_refused(vectors: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="^holds a value that is no finite number$"):
+        mean(vectors)
