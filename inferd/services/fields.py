@@ -125,7 +125,7 @@ class Fields:
         if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
             self._problem(
                 "field [requests_per_minute] is not of one of the expected types. "
-                f"The value [{java_text(value)}] cannot be converted to one of [Integer, Long]"
+                f"The value [{told('requests_per_minute', value)}] cannot be converted to one of [Integer, Long]"
             )
             return None
         if value <= 0:
@@ -143,9 +143,9 @@ class Fields:
         return value
 
     def _wrong_type(self, name: str, value: object, java_kind: str) -> None:
-        told = "***" if _is_secret(name) else java_text(masked(value))
         self._problem(
-            f"field [{name}] is not of the expected type. The value [{told}] cannot be converted to a [{java_kind}]"
+            f"field [{name}] is not of the expected type. "
+            f"The value [{told(name, value)}] cannot be converted to a [{java_kind}]"
         )
 
     def _complained(self, name: str) -> bool:
@@ -159,9 +159,11 @@ def object_in(body: Document, name: str) -> Document | None:
     """Takes the object ``name`` out of ``body``; None if absent, ValidationFailed if it is something else."""
     value = body.pop(name, None)
     if value is not None and not isinstance(value, dict):
-        told = java_text(masked(value))
         raise ValidationFailed(
-            [f"field [{name}] is not of the expected type. The value [{told}] cannot be converted to a [Map]"]
+            [
+                f"field [{name}] is not of the expected type. "
+                f"The value [{told(name, value)}] cannot be converted to a [Map]"
+            ]
         )
     return value
 
@@ -180,8 +182,15 @@ def shown(settings: Document) -> str:
     return java_text(masked(settings))
 
 
+def told(name: str, value: object) -> str:
+    """The ``value`` of a setting ``name`` as an error may repeat it."""
+    return "***" if _is_secret(name) else java_text(masked(value))
+
+
 def masked(value: object) -> object:
-    """``value`` with everything under a secret-looking name replaced by ``***``."""
+    """``value`` with ``***`` for everything under a secret-looking name, and for a URL that may hold a password."""
+    if isinstance(value, str) and "://" in value and "@" in value:
+        return "***"
     if isinstance(value, dict):
         return {name: "***" if _is_secret(name) else masked(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -11,9 +11,9 @@ import msgspec
 
 from inferd.errors import Document, ValidationFailed
 from inferd.schema.endpoint import EMBEDDING_TASKS, Secrets, Settings, TaskType
-from inferd.services.fields import Fields, header_problem
+from inferd.services.fields import Fields, header_problem, told
 from inferd.upstream.addresses import BadUrl
-from inferd.xcontent import java_class, java_text
+from inferd.xcontent import java_class
 
 SCOPE = "service_settings"
 SIMILARITIES = ("cosine", "dot_product", "l2_norm")
@@ -196,10 +196,10 @@ def _url(fields: Fields, name: str, check_url: CheckUrl) -> str | None:
     try:
         check_url(url)
     except BadUrl as problem:
-        told = "***" if "@" in url else url
+        shown = "***" if "@" in url else url
         fields.problems.append(
-            f"[{SCOPE}] Invalid url [{told}] received for field [{name}]. "
-            f"Error: unable to parse url [{told}]. Reason: {problem}"
+            f"[{SCOPE}] Invalid url [{shown}] received for field [{name}]. "
+            f"Error: unable to parse url [{shown}]. Reason: {problem}"
         )
         return None
     return url
@@ -227,9 +227,9 @@ def _headers(fields: Fields) -> dict[str, str] | None:
     if given is None:
         return None
     if not isinstance(given, dict):
-        told = java_text(given)
+        text = told("headers", given)
         raise ValidationFailed(
-            [f"field [headers] is not of the expected type. The value [{told}] cannot be converted to a [Map]"]
+            [f"field [headers] is not of the expected type. The value [{text}] cannot be converted to a [Map]"]
         )
     headers = {}
     for name, value in given.items():
@@ -246,7 +246,7 @@ def _headers(fields: Fields) -> dict[str, str] | None:
 def _header_problem(name: str, value: object) -> str | None:
     if not isinstance(value, str):
         return (
-            f"Map field [headers] has an entry that is not valid, [{name} => {java_text(value)}]. "
+            f"Map field [headers] has an entry that is not valid, [{name} => {told(name, value)}]. "
             f"Value type of [{java_class(value)}] is not one of [String]."
         )
     if not _HEADER_NAME.fullmatch(name):

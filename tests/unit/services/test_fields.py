@@ -202,6 +202,10 @@ def test_what_looks_like_a_secret_is_not_shown_at_any_depth(name: str) -> None:
     assert shown({name: "sk-1"}) == f"{{{name}=***}}"
 
 
+def test_a_url_with_a_password_is_not_shown() -> None:
+    assert shown({"a": ["http://me:secret@host/", "http://host/", "me@host"]}) == "{a=[***, http://host/, me@host]}"
+
+
 def test_a_number_of_tokens_is_no_secret() -> None:
     assert shown({"max_input_tokens": "5"}) == "{max_input_tokens=5}"
 
