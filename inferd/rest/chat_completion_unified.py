@@ -46,4 +46,4 @@ async def _read(request: Request) -> tuple[Endpoint, ChatCompletionRequest]:
 
 
 def _events(chunks: Sequence[Chunk]) -> bytes:
-    return b"".join([sse.encode(_ENCODER.encode(chunk)) for chunk in chunks])
+    return sse.encode_each(_ENCODER.encode_lines(chunks))

@@ -11,6 +11,7 @@ from inferd import sse
 from inferd.errors import Document, Failure
 from inferd.rest.answer import PRODUCT, Answer
 from inferd.rest.request import Request
+from inferd.services import Piped
 
 Item = TypeVar("Item")
 
@@ -49,6 +50,7 @@ class EventStream:
         self._waiting = False
         self._ended = False
         self.whole = False
+        self._left = False
         self._beat: asyncio.TimerHandle | None = None
         # It leaves with the first event.
         self._unsent = self._answer.head(self._http, None)
@@ -67,10 +69,10 @@ class EventStream:
         self._look_in()
         try:
             self._request.note_first_chunk()
-            async for batch in batches:
-                self._write(encode(batch))
-                if self._http.writing_paused:
-                    await self._taken()
+            if isinstance(batches, Piped):
+                await batches.pipe(lambda batch: self._sent(encode(batch)), self._taken)
+            else:
+                await self._pull(batches, encode)
             self._finish(_DONE)
         except Failure as failure:
             self._tell(failure)
@@ -83,6 +85,12 @@ class EventStream:
             self._request.parts.open.streams -= 1
             self._stop_looking_in()
         return await self._finished()
+
+    async def _pull(self, batches: AsyncIterator[Sequence[Item]], encode: Callable[[Sequence[Item]], bytes]) -> None:
+        async for batch in batches:
+            if not self._sent(encode(batch)):
+                del batch  # It may be hundreds of objects, and this may take long.
+                await self._taken()
 
     async def end(self, failure: Failure) -> Answer:
         """See Begun."""
@@ -116,6 +124,14 @@ class EventStream:
             chunk, self._unsent = self._unsent + chunk, b""
         self._http.write(chunk)
 
+    def _sent(self, events: bytes) -> bool:
+        """Sends ``events``; False if the client takes no more for now, or has left."""
+        try:
+            self._write(events)
+        except ConnectionError:
+            self._left = True
+        return not (self._left or self._http.writing_paused)
+
     def _finish(self, events: bytes) -> None:
         self._ended = True
         self._write(events)
@@ -123,7 +139,9 @@ class EventStream:
             self._http.write(_LAST_CHUNK)
 
     async def _taken(self) -> None:
-        """Waits for a client that is slower than its upstream."""
+        """Waits for a client that is slower than its upstream; ConnectionResetError if it has left."""
+        if self._left:
+            raise ConnectionResetError("the client has left")
         self._waiting = True
         await self._http.drain()
         self._waiting = False

@@ -53,4 +53,4 @@ def _is_chat(request: Request) -> bool:
 
 def _events(texts: Sequence[str]) -> bytes:
     """One event for each piece that came: none waits for the next, none is joined to another."""
-    return b"".join(sse.encode(_ENCODER.encode(_Event([_Delta(text)]))) for text in texts)
+    return sse.encode_each(_ENCODER.encode_lines([_Event([_Delta(text)]) for text in texts]))

@@ -4,9 +4,9 @@ A service is a class named by an entry point of the group ``inferd.services``; i
 it Tools. The openai service comes through the same door. docs/services.md walks through a small one.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -20,6 +20,9 @@ from inferd.schema.endpoint import Endpoint, Secrets, TaskType
 from inferd.schema.inference import Call, InferenceRequest, Results
 from inferd.upstream.addresses import AddressPolicy
 from inferd.upstream.sender import Sender
+
+
+Item_co = TypeVar("Item_co", covariant=True)
 
 
 class Tools(msgspec.Struct):
@@ -48,6 +51,21 @@ class SettingInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     updatable: bool
     type: str
     supported_task_types: list[TaskType]
+
+
+@runtime_checkable
+class Piped(Protocol[Item_co]):
+    """What a stream of items may offer besides being iterated over: to hand them on in the moment they come."""
+
+    async def pipe(
+        self, write: Callable[[Sequence[Item_co]], bool], ready: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Gives ``write`` what came together, with no turn of the loop in between, and returns at the end.
+
+        ``write`` neither blocks nor raises, and tells whether more may come: if not, ``ready`` is awaited first. What
+        ``ready`` raises ends it, like a Failure of the stream itself.
+        """
+        ...
 
 
 class InferenceService(Protocol):

@@ -1,7 +1,7 @@
 """Reads an upstream's event stream read by read: what came together is handed on together, and a failure last."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Generic, TypeVar
 
 from inferd.errors import Failure, UpstreamRefusal
@@ -61,11 +61,40 @@ class EventReader(Generic[Item]):
             return first
         return await self._next()
 
+    async def pipe(self, write: Callable[[list[Item]], bool], ready: Callable[[], Awaitable[None]]) -> None:
+        """See Piped; ends as the iteration would, and what was iterated over before does not come again."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            if not write(first):
+                del first  # It may be large, and the wait long.
+                await ready()
+
+        def take(data: bytes) -> bool:
+            items = self._read(data)
+            return (not items or write(items)) and not self._ended
+
+        while not self._ended:
+            if await self._pushed(take):
+                self._finish_early()
+            elif not self._ended:
+                await ready()
+        if self._end is not None:
+            raise self._end
+
+    async def _pushed(self, take: Callable[[bytes], bool]) -> bool:
+        try:
+            return await self._stream.push(take)
+        except Failure as failure:
+            if not self.finished:
+                self._finish(failure)
+                raise
+            return True
+
     async def _next(self) -> list[Item]:
         while not self._ended:
             data = await self._more()
             if not data:
-                self._finish(None if self.finished else self._broken("the stream ended before its answer did"))
+                self._finish_early()
                 break
             if items := self._read(data):
                 return items
@@ -138,6 +167,10 @@ class EventReader(Generic[Item]):
     def _broken(self, cause: str) -> UpstreamRefusal:
         reason = f"Received an error response for request from inference entity id [{self.call.inference_id}]"
         return UpstreamRefusal(f"{reason}. Error message: [{cause}]", 502, code="stream_error")
+
+    def _finish_early(self) -> None:
+        """The body has come to its end without ``[DONE]``."""
+        self._finish(None if self.finished else self._broken("the stream ended before its answer did"))
 
     def _finish(self, end: Failure | None) -> None:
         self._ended, self._end = True, end

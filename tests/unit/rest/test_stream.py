@@ -1,7 +1,7 @@
 """A stream to a client, at every moment at which something may befall it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 
 import msgspec
@@ -38,11 +38,15 @@ class Source:
         finally:
             self.left.set()
 
+    def stream(self, reading: AsyncIterator[Sequence[bytes]]) -> AsyncIterator[Sequence[bytes]]:
+        """What the handler is given."""
+        return reading
+
     async def handle(self, request: Request) -> Answer:
         """Streams what it is given, one event an item."""
         reading = self.read()
         try:
-            return await EventStream(request, envelope).send(reading, b"".join)
+            return await EventStream(request, envelope).send(self.stream(reading), b"".join)
         finally:
             await reading.aclose()  # type: ignore[attr-defined]  # an async generator has it
 
@@ -51,10 +55,33 @@ class Source:
         return [Route("GET", "/x", self.handle, carrier="event")]
 
 
-@pytest.fixture
-def source() -> Source:
+class PipedSource(Source):
+    """The same, handed on in the moment it comes."""
+
+    def stream(self, reading: AsyncIterator[Sequence[bytes]]) -> AsyncIterator[Sequence[bytes]]:
+        """See Source."""
+        piped: AsyncIterator[Sequence[bytes]] = Pipe(reading)  # type: ignore[assignment]  # a stream that is piped
+        return piped
+
+
+class Pipe:
+    """See Piped."""
+
+    def __init__(self, reading: AsyncIterator[Sequence[bytes]]) -> None:
+        self._reading = reading
+
+    async def pipe(self, write: Callable[[Sequence[bytes]], bool], ready: Callable[[], Awaitable[None]]) -> None:
+        """See Piped."""
+        async for batch in self._reading:
+            if not write(batch):
+                await ready()
+
+
+@pytest.fixture(params=[Source, PipedSource])
+def source(request: pytest.FixtureRequest) -> Source:
     """What the streams of a test bring."""
-    return Source()
+    made: Source = request.param()
+    return made
 
 
 def keep_alive(inferd: Served, seconds: float) -> None:
@@ -199,6 +226,23 @@ async def test_a_client_that_reads_slowly_still_gets_its_last_event(
     assert [(line["message"], line["status"]) for line in here.lines] == [("request", 200)]
 
 
+async def test_a_client_that_reads_slowly_is_waited_for(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
+        await source.batches.put([b"x" * 30_000_000])
+        await source.batches.put([b"2;"])
+        while source.batches.qsize() > 1:
+            await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert source.batches.qsize() == 1, "nothing more is asked for"
+        await source.batches.put(None)
+        rest = b""
+        while not rest.endswith(b"\r\n0\r\n\r\n"):
+            rest += await reader.read(1024 * 1024)
+        assert b"x\r\n2\r\n2;\r\n1d\r\n" + DONE in rest[-100:]
+        await inferd.parts.open.none_left()
+
+
 async def test_a_comment_to_a_client_that_left_is_no_matter(inferd: Served, source: Source) -> None:
     """The client is gone, and nobody has noticed yet: the comment must not end in an unread error."""
     seen: list[EventStream] = []
@@ -221,6 +265,24 @@ async def test_a_comment_to_a_client_that_left_is_no_matter(inferd: Served, sour
         assert b"[DONE]" not in await _nothing(here)
         await inferd.parts.open.none_left()
     assert len(seen) == 1
+
+
+async def test_a_client_that_left_unnoticed_ends_the_stream(inferd: Served, source: Source) -> None:
+    ended: list[BaseException] = []
+
+    async def handle(asked: Request) -> Answer:
+        asked.http.abort()
+        try:
+            return await source.handle(asked)
+        except ConnectionError as problem:
+            ended.append(problem)
+            raise
+
+    await source.batches.put([b"1;"])
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        assert await _nothing(here) == b""
+        await inferd.parts.open.none_left()
+    assert len(ended) == 1 and source.left.is_set()
 
 
 async def _nothing(here: Serving) -> bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inferd.errors import RequestTimedOut, StatusFailure
+from inferd.errors import Failure, RequestTimedOut, StatusFailure
 from inferd.standing import Standings
 from inferd.upstream.client import Broken
 from inferd.upstream.stream import Stream
@@ -101,6 +101,51 @@ def test_a_body_that_breaks_off_is_told() -> None:
         with pytest.raises(StatusFailure, match="Cause: the answer broke off") as failure:
             await reading.read()
         assert failure.value.status == 502
+        assert standings.get("e") is not None
+
+    run(scenario())
+
+
+def test_what_is_pushed_is_the_same_up_to_where_it_is_stopped() -> None:
+    async def scenario() -> None:
+        reading, _ = stream(b"one", 1.0, b"two", b"three", 1.0, b"four")
+        taken: list[bytes] = []
+
+        def take(data: bytes) -> bool:
+            taken.append(data)
+            return data != b"two"
+
+        assert not await reading.push(take)
+        assert taken == [b"one", b"two"]
+        assert await reading.read() == b"three"
+        assert await reading.push(take)
+        assert taken == [b"one", b"two", b"four"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told", "after"),
+    [
+        ([31.0], r"timed out after \[30s\]", 30.0),
+        ([29.0, b"chunk", 9.9, b"chunk", 10.1], "the upstream was silent for 10 seconds", 48.9),
+        ([b"chunk", 1.0, COMMENT, 9.5], "the upstream was silent for 10 seconds", 10.0),
+        ([1.0, b"chunk", Broken("the answer broke off")], "Cause: the answer broke off", 1.0),
+    ],
+)
+def test_what_ends_reading_ends_pushing(pieces: list[Piece], told: str, after: float) -> None:
+    async def scenario() -> None:
+        reading, standings = stream(*pieces)
+        began = now()
+
+        def take(data: bytes) -> bool:
+            if data == b"chunk":
+                reading.heard()
+            return True
+
+        with pytest.raises(Failure, match=told):
+            await reading.push(take)
+        assert now() - began == pytest.approx(after, abs=0.01)
         assert standings.get("e") is not None
 
     run(scenario())
