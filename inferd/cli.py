@@ -1,19 +1,17 @@
 """The command line: which command is meant, and where it lives."""
 
 import argparse
-import gc
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from types import ModuleType
 
 from inferd import __version__
 
 # Command, module and help. Only the module of the command that is meant is imported: all of them would double the time
 # of a start.
 _COMMANDS = (
-    ("serve", "inferd.daemon.command", "run the daemon"),
+    ("serve", "inferd.serve", "run the daemon"),
     ("simulate", "inferd.simulator.command", "run the OpenAI-compatible simulator alone"),
     ("endpoints", "inferd.client.endpoints", "list, show, make and delete endpoints"),
     ("chat", "inferd.client.chat", "talk to a chat_completion endpoint"),
@@ -49,19 +47,11 @@ def _parser(typed: Sequence[str]) -> argparse.ArgumentParser:
     for name, place, told in _COMMANDS + _STATE_COMMANDS:
         command = commands.add_parser(name, help=told)
         if name == meant:
-            module = _imported(place)
+            module = import_module(place)
             module.add_arguments(command)
             about_state = (name, place, told) in _STATE_COMMANDS
             command.set_defaults(run=partial(_operate, module.run) if about_state else module.run)
     return parser
-
-
-def _imported(place: str) -> ModuleType:
-    # Nearly all that an import makes stays: looking for garbage meanwhile is a tenth of a start.
-    gc.disable()
-    module = import_module(place)
-    gc.enable()
-    return module
 
 
 def _operate(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:

@@ -1,6 +1,5 @@
 """The command line: each command reaches its place with what was typed, and failures are one line."""
 
-import gc
 from pathlib import Path
 
 import pytest
@@ -52,10 +51,6 @@ def test_what_an_operator_cannot_have_is_one_line(
     assert main(arguments) == 1
     said = capsys.readouterr().err
     assert said.startswith("inferd: ") and told in said and said.count("\n") == 1
-
-
-def test_garbage_is_collected_again_when_a_command_runs() -> None:
-    assert main(["check-config"]) == 0 and gc.isenabled()
 
 
 def test_what_an_operator_can_have_is_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,14 @@
 """``inferd serve`` as it is typed."""
 
 import argparse
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
-from inferd import daemon
-from inferd.daemon import Launch, command
+from inferd import daemon, serve
+from inferd.daemon import Launch
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,6 @@ def test_serve_runs_the_daemon_as_it_was_asked_to(
 
     monkeypatch.setattr(daemon, "run", pretended)
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    assert command.run(parser.parse_args(arguments)) == 7
-    assert calls == [(launch, os.environ)]
+    serve.add_arguments(parser)
+    assert serve.run(parser.parse_args(arguments)) == 7
+    assert calls == [(launch, os.environ)] and gc.isenabled()
