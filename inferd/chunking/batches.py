@@ -64,12 +64,16 @@ class Batches:
         self._embeddings[place] = [failure] * (place.stop - place.start)
 
     def results(self) -> list[Passages | Failure]:
-        """What became of each input: its passages with their vectors, or the first failure among its batches."""
+        """What became of each input, once: its passages with their vectors, or the first failure among its batches.
+
+        Nothing of them is kept here.
+        """
         results: list[Passages | Failure] = []
         first = 0
         for text, chunks in zip(self._texts, self._chunks, strict=True):
             results.append(_result(text, chunks, self._embeddings[first : first + len(chunks)]))
             first += len(chunks)
+        self._texts, self._chunks, self._passages, self._embeddings = (), (), [], []
         return results
 
     def _place(self, number: int) -> slice:

@@ -8,13 +8,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from io import BytesIO
 
 import msgspec
 
 from inferd.errors import Failure, StatusFailure
 from inferd.ratelimit import QueueFull
 from inferd.standing import Standings
+from inferd.upstream.blocks import Blocks
 from inferd.upstream.client import Client, Response, Trouble
 from inferd.upstream.errand import Errand, Refusal
 from inferd.upstream.retry import delay
@@ -121,22 +121,21 @@ class Sender:
 
     async def _body(self, response: Response, errand: Errand) -> bytes:
         until = errand.call.deadline.at
-        first, body = b"", BytesIO()
+        first, body = b"", Blocks()
         try:
             while part := await response.read(until):
-                if len(part) + max(len(first), body.tell()) > self._max_response:
+                if len(part) + max(len(first), len(body)) > self._max_response:
                     too_long = f"Maximum limit of [{self._max_response}] bytes reached"
                     raise self._ill(errand, errand.failed(too_long, 502))
                 if not first:
                     first = part
                     continue
-                # Put together as it comes: to join megabytes at the end would hold the loop.
-                body.write(part if body.tell() else first + part)
+                body.write(part if body else first + part)
         except Trouble as trouble:
             raise self._ill(errand, errand.failed(str(trouble), 502)) from None
         except TimeoutError:
             raise self._ill(errand, errand.timed_out()) from None
-        return body.getvalue() or first
+        return await body.whole() or first
 
     def _ill(self, errand: Errand, failure: Failure) -> Failure:
         """``failure``, noted as what befell the endpoint's upstream."""

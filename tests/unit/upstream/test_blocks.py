@@ -1,0 +1,46 @@
+"""Blocks are the bytes that were written, and the loop has its turns while they are put together."""
+
+import asyncio
+
+import pytest
+
+from inferd.steps import LONG
+from inferd.upstream.blocks import Blocks
+
+
+def blocks_of(*parts: bytes) -> Blocks:
+    blocks = Blocks()
+    for part in parts:
+        blocks.write(part)
+    return blocks
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (b"a", b"", b"bc"),
+        (b"x" * LONG,),
+        (b"x" * (LONG - 1), b"y", b"z"),
+        tuple(bytes([number]) * (LONG // 3) for number in range(11)),
+    ],
+)
+async def test_they_are_what_was_written(parts: tuple[bytes, ...]) -> None:
+    blocks = blocks_of(*parts)
+    assert len(blocks) == sum(map(len, parts))
+    assert await blocks.whole() == b"".join(parts)
+
+
+async def test_others_have_their_turn_after_each_block() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await blocks_of(*[b"x" * LONG] * 5).whole()
+    task.cancel()
+    assert turns == 6
