@@ -1,8 +1,5 @@
 """Streams read to their end, whichever it is: whole, cut, broken, with an error inside, or not readable at all."""
 
-import re
-from collections.abc import Callable, Collection
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -18,19 +15,9 @@ from inferd.services.openai.events import EventReader
 from inferd.upstream.client import Broken
 from inferd.upstream.stream import Stream
 from tests.unit.services.openai.endpoints import call
+from tests.unit.services.openai.readers import TOLD, Numbers, Pieces, reader_of
 from tests.unit.services.openai.streams import Read, read
 from tests.unit.services.openai.upstream import events
-
-TOLD = "Received an error response for request from inference entity id [e]"
-
-
-class Numbers(EventReader[int]):
-    """Each event is a list of numbers; a nought is the finish."""
-
-    def items(self, data: bytes) -> list[int]:
-        numbers = msgspec.json.decode(data, type=list[int])
-        self.finished = self.finished or 0 in numbers
-        return [number for number in numbers if number]
 
 
 class Sizes(EventReader[int]):
@@ -203,38 +190,6 @@ async def test_a_secret_in_an_error_is_masked(tools: Tools) -> None:
     assert outcome.failure is not None and outcome.failure.reason.endswith("[wrong ***]")
 
 
-class Pieces:
-    """As much of a Stream as a reader uses: gives ``pieces``, then fails with ``end`` or ends."""
-
-    def __init__(self, pieces: list[bytes], end: Failure | None = None) -> None:
-        self.reads = 0
-        self.sounds: list[int] = []
-        self._pieces = pieces
-        self._end = end
-
-    async def read(self) -> bytes:
-        self.reads += 1
-        if self._pieces:
-            return self._pieces.pop(0)
-        if self._end is not None:
-            raise self._end
-        return b""
-
-    async def push(self, take: Callable[[bytes], bool]) -> bool:
-        while data := await self.read():
-            if not take(data):
-                return False
-        return True
-
-    def heard(self) -> None:
-        self.sounds.append(self.reads)
-
-
-def reader_of(pieces: Pieces) -> Numbers:
-    stream: Stream = pieces  # type: ignore[assignment]  # it has the methods a reader uses
-    return Numbers(call(TaskType.COMPLETION), stream)
-
-
 async def test_a_failure_stays_the_end() -> None:
     pieces = Pieces([], Failure("gone"))
     numbers = reader_of(pieces)
@@ -248,66 +203,6 @@ async def test_only_events_end_a_silence() -> None:
     pieces = Pieces([events(b"[]"), b": ping\n\n", b"data: [1]", b"\n\n" + events(b"[2]"), events(b"[DONE]")])
     assert [batch async for batch in reader_of(pieces)] == [[1, 2]]
     assert sorted(set(pieces.sounds)) == [1, 4, 5]
-
-
-async def piped(numbers: Numbers, full: Collection[int] = ()) -> tuple[list[list[int]], list[int]]:
-    """What a pipe wrote, and after how many writes it had to wait: after those that are ``full``."""
-    written: list[list[int]] = []
-    waits: list[int] = []
-
-    def write(items: list[int]) -> bool:
-        written.append(items)
-        return len(written) not in full
-
-    async def ready() -> None:
-        waits.append(len(written))
-
-    await numbers.pipe(write, ready)
-    return written, waits
-
-
-WHOLE = [events(b"[1]", b"[2]"), b": ping\n\n", events(b"[3]"), events(b"[4]", b"[DONE]"), events(b"[5]")]
-
-
-@pytest.mark.parametrize("start", [True, False])
-@pytest.mark.parametrize(("full", "waits"), [((), []), ((1,), [1]), ((1, 2), [1, 2]), ((3,), []), ((1, 2, 3), [1, 2])])
-async def test_a_pipe_writes_what_an_iteration_gives_and_waits_when_told(
-    start: bool, full: tuple[int, ...], waits: list[int]
-) -> None:
-    numbers = reader_of(Pieces(list(WHOLE)))
-    if start:
-        await numbers.start()
-    assert await piped(numbers, full) == ([[1, 2], [3], [4]], waits)
-
-
-@pytest.mark.parametrize(
-    ("pieces", "end", "told"),
-    [
-        ([events(b"[1]")], None, "ended before its answer did"),
-        ([events(b"[1]")], Failure("gone"), "gone"),
-        ([events(b"[1]", b"nonsense", b"[2]")], None, TOLD),
-        ([events(b"[1]", b"[0]")], None, None),
-        ([events(b"[1]", b"[0]")], Failure("gone"), None),
-    ],
-)
-async def test_a_pipe_ends_as_an_iteration_does(pieces: list[bytes], end: Failure | None, told: str | None) -> None:
-    for start in (True, False):
-        numbers = reader_of(Pieces(list(pieces), end))
-        if start:
-            await numbers.start()
-        if told is None:
-            assert await piped(numbers) == ([[1]], [])
-            continue
-        with pytest.raises(Failure, match=re.escape(told)):
-            await piped(numbers)
-
-
-async def test_what_ready_raises_ends_a_pipe() -> None:
-    async def ready() -> None:
-        raise ConnectionResetError
-
-    with pytest.raises(ConnectionResetError):
-        await reader_of(Pieces(list(WHOLE))).pipe(lambda _: False, ready)
 
 
 async def test_plain_events_are_read_at_once_up_to_done() -> None:

@@ -1,0 +1,130 @@
+"""A connection that hands the body on as it comes, and waits no longer than it is told."""
+
+import asyncio
+
+import pytest
+
+from inferd.upstream.client import Broken
+from tests.unit.upstream.wire import CHUNKED, MUCH, OK, WHOLE, Wire, rest
+
+LONG = 20.0  # longer than anything takes
+
+
+class Taker:
+    """Takes what is pushed to it: more by ``within`` seconds, until it is ``full`` pieces."""
+
+    def __init__(self, within: float = LONG, full: int = 1000) -> None:
+        self.taken: list[bytes] = []
+        self.came = asyncio.Event()
+        self._within = within
+        self._full = full
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, data: bytes) -> float | None:
+        self.taken.append(data)
+        self.came.set()
+        return None if len(self.taken) == self._full else self._loop.time() + self._within
+
+    async def holds(self, *pieces: bytes) -> None:
+        while b"".join(self.taken) != b"".join(pieces):
+            self.came.clear()
+            await self.came.wait()
+
+
+def soon(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def test_a_body_is_pushed_as_it_comes_to_its_end(wire: Wire) -> None:
+    response = await wire.answered(CHUNKED + b"3\r\none\r\n")
+    take = Taker()
+    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    await take.holds(b"one")
+    await wire.say(b"3\r\ntwo\r\n")
+    await take.holds(b"one", b"two")
+    assert not pushing.done()
+    await wire.say(b"5\r\nthree\r\n0\r\n\r\n")
+    assert await pushing and take.taken == [b"one", b"two", b"three"]
+    assert wire.told == ["adopt", "free"]
+
+
+async def test_a_body_that_is_there_is_pushed_at_once(wire: Wire) -> None:
+    response, take = await wire.answered(WHOLE), Taker()
+    assert await response.push(take, soon(LONG)) and take.taken == [b"ok"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_who_takes_no_more_finds_the_rest_where_it_was(wire: Wire, there: bool) -> None:
+    first = b"3\r\none\r\n"
+    response = await wire.answered(CHUNKED + first * there)
+    take = Taker(full=1)
+    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    await asyncio.sleep(0)
+    await wire.say(first * (not there))
+    assert not await pushing
+    await wire.say(b"3\r\ntwo\r\n0\r\n\r\n")
+    assert (await rest(response), take.taken) == (b"two", [b"one"])
+
+
+async def test_an_upstream_waits_for_who_takes_no_more(wire: Wire) -> None:
+    response, take = await wire.answered(OK + b"Content-Length: %d\r\n\r\n" % MUCH), Taker(full=1)
+    sending = asyncio.create_task(wire.say(b"a" * MUCH))
+    assert not await response.push(take, soon(LONG))
+    while not wire.connection.paused:
+        await asyncio.sleep(0)
+    assert not sending.done()
+    take = Taker()
+    assert await response.push(take, soon(LONG))
+    await sending
+
+
+async def test_what_came_is_pushed_before_the_body_breaks_off(wire: Wire) -> None:
+    response, take = await wire.answered(CHUNKED), Taker()
+    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    await asyncio.sleep(0)
+    await wire.say(b"5\r\nhello\r\nzz\r\n")
+    with pytest.raises(Broken, match="the answer broke off: Invalid character in chunk size"):
+        await pushing
+    assert take.taken == [b"hello"]
+    await wire.gone()
+
+
+@pytest.mark.parametrize("within", [0.01, 2 * LONG])
+async def test_who_waits_for_more_waits_as_long_as_it_said(wire: Wire, within: float) -> None:
+    response, take = await wire.answered(CHUNKED), Taker(within=within)
+    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    await asyncio.sleep(0)
+    await wire.say(b"3\r\none\r\n")
+    await take.holds(b"one")
+    if within > LONG:
+        assert wire.connection.until > soon(LONG)
+        wire.connection.expire()
+    with pytest.raises(TimeoutError):
+        await pushing
+    wire.connection.expire()
+
+
+@pytest.mark.parametrize("first", [b"", CHUNKED])
+async def test_who_waits_in_vain_is_told_in_time(wire: Wire, first: bytes) -> None:
+    if not first:
+        with pytest.raises(TimeoutError):
+            await wire.connection.exchange(b"ask", soon(0.01))
+        await wire.gone()
+        return
+    response = await wire.answered(first)
+    with pytest.raises(TimeoutError):
+        await response.read(soon(0.01))
+    await wire.say(b"2\r\nok\r\n0\r\n\r\n")
+    assert await rest(response) == b"ok"
+
+
+async def test_a_push_that_was_given_up_takes_nothing_more(wire: Wire) -> None:
+    response, take = await wire.answered(CHUNKED), Taker()
+    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    await asyncio.sleep(0)
+    pushing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pushing
+    await wire.say(b"2\r\nok\r\n0\r\n\r\n")
+    await wire.until("free")
+    assert (await rest(response), take.taken) == (b"ok", [])
