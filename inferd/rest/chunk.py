@@ -16,6 +16,7 @@ from inferd.rest.shape import decode
 from inferd.schema.chunking import ChunkingSettings
 from inferd.schema.endpoint import TaskType
 from inferd.steps import LONG
+from inferd.xcontent import decoder_of
 
 PARSER = "_chunk"
 
@@ -30,7 +31,7 @@ class _Asked(msgspec.Struct, frozen=True):
     settings: ChunkingSettings
 
 
-_BODY = msgspec.json.Decoder(_Body)
+_BODY = decoder_of(_Body)
 
 
 async def handle(request: Request) -> Answer:

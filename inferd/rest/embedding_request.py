@@ -9,6 +9,7 @@ from inferd.errors import Failure, IllegalArgument, MalformedContent, RequestInv
 from inferd.rest.input_type import parse as parse_input_type
 from inferd.rest.shape import decode, failed_field
 from inferd.schema.inference import InferenceRequest
+from inferd.xcontent import decoder_of
 
 PARSER = "EmbeddingRequest"
 
@@ -39,7 +40,7 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
     chunking_settings: Any = UNSET
 
 
-_BODY = msgspec.json.Decoder(_Body)
+_BODY = decoder_of(_Body)
 
 
 def parse(raw: bytes) -> InferenceRequest:

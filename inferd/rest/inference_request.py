@@ -13,7 +13,7 @@ from inferd.rest.request import Request
 from inferd.rest.shape import decode, unknown_field
 from inferd.schema.endpoint import EMBEDDING_TASKS, Endpoint, TaskType
 from inferd.schema.inference import InferenceRequest
-from inferd.xcontent import parse_object
+from inferd.xcontent import decoder_of, parse_object
 
 PARSER = "cluster:internal/xpack/inference"
 
@@ -29,7 +29,7 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
     chunking_settings: Any = UNSET
 
 
-_BODY = msgspec.json.Decoder(_Body)
+_BODY = decoder_of(_Body)
 
 
 async def read(request: Request) -> tuple[Endpoint, InferenceRequest]:

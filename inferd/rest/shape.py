@@ -8,7 +8,7 @@ import msgspec
 
 from inferd.errors import IllegalArgument, MalformedContent
 from inferd.rest.did_you_mean import suggestion
-from inferd.xcontent import Path, malformed, path_in, place_of, refuse_deep, refuse_duplicates
+from inferd.xcontent import ANY, Path, malformed, path_in, place_of, refuse_deep, refuse_duplicates
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
@@ -63,7 +63,7 @@ def unknown_field(raw: bytes, name: str, parser: str, known: Iterable[str]) -> M
 def _check_json(raw: bytes) -> None:
     """The decoder has stopped at the first wrong type: what follows may be no JSON at all."""
     try:
-        msgspec.json.decode(raw)
+        ANY.decode(raw)
     except ValueError as problem:
         raise malformed(raw, problem) from None
     refuse_duplicates(raw)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from inferd.errors import MalformedContent, TruncatedContent
 from inferd.xcontent import (
+    ANY,
     MAX_DEPTH,
+    decoder_of,
     java_class,
     java_text,
     malformed,
@@ -115,6 +117,17 @@ def test_what_is_as_deep_as_may_be_can_be_read_printed_and_sent_on() -> None:
 )
 def test_brackets_beside_each_other_or_in_texts_are_not_deep(raw: bytes) -> None:
     refuse_deep(raw)
+
+
+def test_numbers_near_the_end_of_the_range_are_read_as_they_are_and_not_by_msgspec() -> None:
+    raw = b'{"a":[1e308,-1.5e-300,1.7976931348623157e308]}'
+    assert parse_object(raw) == {"a": [1e308, -1.5e-300, 1.7976931348623157e308]}
+    shape = msgspec.defstruct("Body", [("a", list[object]), ("b", float)])
+    decoder = decoder_of(shape)
+    assert None not in (ANY.float_hook, decoder.float_hook)
+    assert decoder.decode(b'{"a":[1e308,1],"b":1e308}') == shape([1e308, 1], 1e308)
+    with pytest.raises(msgspec.ValidationError, match="Number out of range"):
+        decoder.decode(b'{"a":[-1e309],"b":1}')
 
 
 def test_a_problem_without_a_place_is_told_at_the_start() -> None:
