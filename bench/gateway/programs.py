@@ -120,7 +120,9 @@ def nginx(folder: Path, upstream_port: int) -> Iterator[Gateway]:
     command = [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(conf)]
     with running(command, GATEWAY_CORE, folder / "nginx.said") as master:
         wait_for(port)
-        children = Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split()
+        # It listens before it has the worker that will do all the work.
+        while not (children := Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split()):
+            time.sleep(0.002)
         yield Gateway("nginx", port, int(children[0]))
 
 
