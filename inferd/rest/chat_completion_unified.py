@@ -13,10 +13,11 @@ from inferd.rest.shape import decode
 from inferd.rest.stream import EventStream
 from inferd.schema.chat_completion import ChatCompletionRequest, Chunk
 from inferd.schema.endpoint import Endpoint, TaskType
+from inferd.xcontent import decoder_of
 
 PARSER = "UnifiedCompletionRequestBody"
 
-_BODY = msgspec.json.Decoder(ChatCompletionRequest)
+_BODY = decoder_of(ChatCompletionRequest)
 _ENCODER = msgspec.json.Encoder()
 
 
