@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inferd.config import Compat
+from inferd.config import Compat, load
 from tests.contract.expected import status
 from tests.served import served
 
@@ -24,6 +24,13 @@ def test_the_page_lists_every_switch_once_and_explains_it_in_a_row() -> None:
 
 def test_no_switch_is_on_unless_asked_for() -> None:
     assert not any(getattr(Compat(), name) for name in SWITCHES)
+
+
+def test_every_option_on_the_page_is_one() -> None:
+    named = re.findall(r"`\[(\w+)\] (\w+)", PAGE)
+    assert len(named) > 8
+    config = load(None, {})
+    assert [(section, name) for section, name in named if not hasattr(getattr(config, section, None), name)] == []
 
 
 def test_every_row_is_complete() -> None:
