@@ -2,9 +2,17 @@
 
 import argparse
 import os
+import sys
+from importlib import import_module
 from pathlib import Path
 
 from inferd.config import load
+
+# What a daemon does not import before it needs it, which may be at night.
+LATE = (
+    "inferd.chunking.passages", "inferd.cipher", "inferd.exposition", "inferd.upstream.aiohttp_client", "numpy",
+    "orjson",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,10 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints every option that is in force; BadConfiguration says what is wrong."""
+    """Prints every option that is in force, 1 if a library is missing; BadConfiguration says what is wrong."""
     config = load(arguments.config, os.environ)
     for section in config.__struct_fields__:
         options = getattr(config, section)
         for option in options.__struct_fields__:
             print(f"{section}.{option} = {getattr(options, option)!r}")
+    try:
+        for name in LATE:
+            import_module(name)
+    except ImportError as problem:
+        print(f"inferd: the installation is broken: {problem}", file=sys.stderr)
+        return 1
     return 0

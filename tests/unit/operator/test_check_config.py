@@ -1,6 +1,7 @@
 """``inferd check-config`` as it is typed."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,32 @@ from inferd.config import BadConfiguration
 from inferd.operator import check_config
 
 
+def _parsed(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    check_config.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
 def test_it_shows_what_is_in_force_and_says_what_cannot_be(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "inferd.toml"
     file.write_text("[limits]\nburst = 3\n")
     monkeypatch.setenv("INFERD_LOG_LEVEL", "error")
-    parser = argparse.ArgumentParser()
-    check_config.add_arguments(parser)
-    arguments = parser.parse_args(["--config", str(file)])
+    arguments = _parsed("--config", str(file))
     assert check_config.run(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {"limits.burst = 3", "log.level = 'error'", "server.listen = '127.0.0.1:9200'"} <= set(lines)
     file.write_text("[limits]\nburst = -3\n")
     with pytest.raises(BadConfiguration, match=r"\[limits\.burst\]"):
         check_config.run(arguments)
+
+
+@pytest.mark.parametrize("name", check_config.LATE)
+def test_a_library_that_a_daemon_would_miss_later_is_told(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    assert check_config.run(_parsed()) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("inferd: the installation is broken: ") and name in told and told.count("\n") == 1
