@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from inferd.upstream.client import Broken, Take, Trouble, Unreachable, words
 from inferd.upstream.clock import Clock
-from inferd.upstream.http1 import Answer, AnswerParser, NotHttp, Origin
+from inferd.upstream.http1 import MAX_TAKEN, Answer, AnswerParser, NotHttp, Origin
 
 _CLOSED = "the connection was closed before an answer came"
 
@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
             self._push(self._take, answer)
         if answer.complete:
             self._finish(answer)
-        elif self._take is not None:
+        elif self._take is not None and not answer.parts:
             return
         elif answer.size > self._max_unread and not self.paused:
             self.paused = True
@@ -210,6 +210,8 @@ class ConnectionResponse:
             if answer.complete:
                 return b""
             await self._connection.news(answer, until)
+        if answer.size > MAX_TAKEN:
+            await asyncio.sleep(0)  # More than one turn's work is here: others have theirs in between.
         return answer.take()
 
     async def push(self, take: Take, until: float) -> bool:
@@ -221,6 +223,8 @@ class ConnectionResponse:
                 if wait is None:
                     return False
                 until = wait
+                if answer.parts:
+                    await asyncio.sleep(0)  # As in ``read``.
             elif answer.complete:
                 return True
             elif await self._connection.news(answer, until, take):
@@ -230,3 +234,5 @@ class ConnectionResponse:
         """See Response."""
         if not self._answer.complete:
             self._connection.abort()
+        # The parser and its answer hold each other until the collector comes by.
+        self._answer.drop()

@@ -35,6 +35,11 @@ class NotHttp(ValueError):
     """What came is no HTTP answer; the message is the reason and repeats nothing of what came."""
 
 
+# Bytes that are handed over at once. What comes faster than it is read would otherwise come in heaps of thousands of
+# events: each a long turn of the loop, and as objects several times as large as its bytes.
+MAX_TAKEN = 32 * 1024
+
+
 class Origin(NamedTuple):
     """What a connection is good for (RFC 9110 section 4.3.1)."""
 
@@ -132,10 +137,30 @@ class Answer:
         self.trouble: Trouble | None = None
 
     def take(self) -> bytes:
-        """All of the body that is here, which is then no longer."""
-        data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        """The beginning of the body that is here, MAX_TAKEN bytes at most, which is then no longer."""
+        parts = self.parts
+        if self.size > MAX_TAKEN:
+            return self._take_some()
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.drop()
+        return data
+
+    def drop(self) -> None:
+        """Nobody will take what is here."""
         self.parts.clear()
         self.size = 0
+
+    def _take_some(self) -> bytes:
+        parts, count, size = self.parts, 0, 0
+        while size + len(parts[count]) <= MAX_TAKEN:
+            size += len(parts[count])
+            count += 1
+        if count:
+            data = b"".join(parts[:count])
+            del parts[:count]
+        else:
+            data, parts[0] = parts[0][:MAX_TAKEN], parts[0][MAX_TAKEN:]
+        self.size -= len(data)
         return data
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from inferd.upstream.client import Broken
+from inferd.upstream.http1 import MAX_TAKEN
 from tests.unit.upstream.wire import CHUNKED, MUCH, OK, WHOLE, Wire, rest
 
 LONG = 20.0  # longer than anything takes
@@ -13,7 +14,7 @@ LONG = 20.0  # longer than anything takes
 class Taker:
     """Takes what is pushed to it: more by ``within`` seconds, until it is ``full`` pieces."""
 
-    def __init__(self, within: float = LONG, full: int = 1000) -> None:
+    def __init__(self, within: float = LONG, full: int = 1_000_000) -> None:
         self.taken: list[bytes] = []
         self.came = asyncio.Event()
         self._within = within
@@ -76,6 +77,30 @@ async def test_an_upstream_waits_for_who_takes_no_more(wire: Wire) -> None:
     take = Taker()
     assert await response.push(take, soon(LONG))
     await sending
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_much_is_pushed_piece_by_piece_and_others_have_their_turn(wire: Wire, there: bool) -> None:
+    response, take = await wire.answered(OK + b"Content-Length: 100000\r\n\r\n"), Taker()
+    much = bytes(range(250)) * 400
+    turns = []
+
+    async def other() -> None:
+        while True:
+            turns.append(len(take.taken))
+            await asyncio.sleep(0)
+
+    if there:
+        wire.connection.data_received(much)
+    others = asyncio.create_task(other())
+    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    await asyncio.sleep(0)
+    if not there:
+        wire.connection.data_received(much)
+    assert await pushing and b"".join(take.taken) == much
+    assert max(map(len, take.taken)) == MAX_TAKEN
+    assert {1, 2, 3} <= set(turns)
+    others.cancel()
 
 
 async def test_what_came_is_pushed_before_the_body_breaks_off(wire: Wire) -> None:
