@@ -33,7 +33,7 @@ LINGERING = 2.0
 INSIDES = (
     "_buffer_paused", "_close", "_drain_helper", "_drain_waiter", "_force_close", "_handle_request", "_keepalive",
     "_keepalive_handle", "_keepalive_timeout", "_loop", "_messages", "_next_keepalive_close_time", "_parser",
-    "_process_keepalive", "_upgraded", "_waiter",
+    "_process_keepalive", "_reading_paused", "_upgraded", "_waiter",
 )  # fmt: skip
 
 
@@ -60,8 +60,7 @@ class _Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """See asyncio.Protocol."""
         super().connection_lost(exc)
-        if self._serving is not None:
-            self._serving.cancel()
+        self._stop_serving()
         self._inferd.connected -= 1
         self._inferd.on_disconnect()
 
@@ -98,8 +97,6 @@ class _Connection(RequestHandler):
         try:
             response, left = await self._handle_request(cast(Any, http), None, cast(Any, self._inferd.request_handler))
             kept = bool(response.keep_alive) and not left
-        except ConnectionError:
-            pass  # There is nobody to be told.
         finally:
             self._serving = None
             self._go_on(kept)
@@ -124,9 +121,17 @@ class _Connection(RequestHandler):
             # aiohttp would take the connection for an idle one; the end of the request sets the timer anew.
             self._keepalive_handle = None
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """See BaseProtocol, which would look for messages each time a body is read, though none can be held up."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """Closes the connection, at the latest when its request was given ``timeout`` seconds to end."""
         await super().shutdown(timeout)
+        self._stop_serving()
+
+    def _stop_serving(self) -> None:
         if self._serving is not None:
             self._serving.cancel()
 

@@ -1,0 +1,85 @@
+"""A connection without a client: bytes go in, and what is answered is kept."""
+
+import asyncio
+import io
+from typing import Any
+
+from inferd.config import Log as LogConfig
+from inferd.log import Log
+from inferd.rest import answer, server
+from inferd.rest.answer import Answer
+from inferd.rest.http import Http
+from inferd.rest.server import Server, _Connection
+from tests.unit.rest.serving import request
+
+# Turns of the loop after which whatever was sent is answered, or waits for more.
+TURNS = 30
+
+BODY = ("Content-Type: application/json", "Content-Length: 2")
+GET = request("GET", "/x?a=b%20c")
+POST = request("POST", "/x", *BODY) + b"{}"
+UNFINISHED = request("POST", "/x", "Content-Length: 9") + b"{}"
+
+
+class Recorded(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """See asyncio.Transport."""
+        self.written += data
+
+    def is_closing(self) -> bool:
+        """See asyncio.Transport."""
+        return self.closed
+
+    def close(self) -> None:
+        """See asyncio.Transport."""
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        """See asyncio.Transport."""
+
+    def resume_reading(self) -> None:
+        """See asyncio.Transport."""
+
+    def get_extra_info(self, name: str, default: object = None) -> Any:
+        """See asyncio.Transport."""
+        return ("192.0.2.1", 1234) if name == "peername" else default
+
+
+async def turns(count: int) -> None:
+    """Lets the loop turn."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def echo(http: Http) -> Answer:
+    """Says what came; ``/slow`` takes some turns over it, ``/blind`` does not read, ``/close`` closes."""
+    if "slow" in http.raw_path:
+        await turns(7)
+    body = b"unread"
+    if "blind" not in http.raw_path:
+        body = b"".join([part async for part in http.content.iter_any()])
+    told = answer.text(f"{http.method} {http.raw_path} {http.version} {http.remote} {http.query_string} {body!r}")
+    if "close" in http.raw_path:
+        told.force_close()
+    return told
+
+
+def made_server(dispatch: server.Dispatch = echo, keepalive_timeout: float = 30) -> Server:
+    """A server whose log nobody reads."""
+    return Server(dispatch, Log(LogConfig(), io.StringIO()), keepalive_timeout=keepalive_timeout)
+
+
+async def connected(dispatch: server.Dispatch, keepalive_timeout: float = 30) -> tuple[_Connection, Recorded]:
+    """A connection of a new server, and where it writes."""
+    transport, connection = Recorded(), made_server(dispatch, keepalive_timeout)()
+    assert isinstance(connection, _Connection)
+    connection.connection_made(transport)
+    await turns(2)
+    return connection, transport

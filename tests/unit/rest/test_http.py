@@ -1,0 +1,70 @@
+"""A request as it came over its connection."""
+
+import asyncio
+from functools import partial
+from unittest.mock import Mock
+
+import pytest
+
+from inferd.rest.http import Http
+from tests.served import Served
+from tests.unit.rest.serving import request, unsent
+
+head = partial(request, "POST", "/_inference/completion/e", "Content-Type: application/json")
+
+
+def connected(http: Http) -> Mock:
+    """Gives ``http`` a transport."""
+    transport = Mock(**{"is_closing.return_value": False})
+    http._connection.transport = transport
+    return transport
+
+
+def test_the_query_is_read_when_somebody_asks() -> None:
+    http = unsent("GET", "/x?a=b%20c&a=d")
+    assert (http.raw_path, http.query_string, http.query.getall("a")) == ("/x?a=b%20c&a=d", "a=b c&a=d", ["b c", "d"])
+    assert (unsent("GET", "/x").query_string, len(unsent("GET", "/x").query)) == ("", 0)
+
+
+def test_a_request_without_a_body_has_none_to_be_read() -> None:
+    http = unsent("GET", "/x")
+    assert (http.can_read_body, http.content_length, http.keep_alive, http.remote) == (False, None, True, "127.0.0.1")
+
+
+async def test_a_request_s_length_is_what_it_says(inferd: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", inferd.port)
+    writer.write(head("Content-Length: 99999999999"))
+    assert b" 413 " in await reader.readline()
+    writer.close()
+
+
+async def test_who_reads_a_body_is_told_that_the_client_has_left(inferd: Served) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", inferd.port)
+    writer.write(head("Content-Length: 9") + b"{")
+    async with asyncio.timeout(10):
+        while not inferd.parts.open:
+            await asyncio.sleep(0)
+        writer.close()
+        await inferd.parts.open.none_left()
+    assert [line["status"] for line in inferd.lines if line["message"] == "request"] == [499]
+
+
+def test_what_is_written_goes_to_the_client_as_long_as_it_is_there() -> None:
+    http = unsent("GET", "/x")
+    http.abort()
+    with pytest.raises(ConnectionResetError):
+        http.write(b"a")
+    transport = connected(http)
+    http.write(b"b")
+    transport.write.assert_called_once_with(b"b")
+    transport.is_closing.return_value = True
+    with pytest.raises(ConnectionResetError):
+        http.write(b"c")
+    http.abort()
+    transport.abort.assert_called_once_with()
+
+
+async def test_how_much_a_client_takes_is_the_connection_s_to_say() -> None:
+    http = unsent("GET", "/x")
+    assert not http.writing_paused and http.transport is None
+    await http.drain()

@@ -1,0 +1,131 @@
+"""Both ways through the server: what is served at once, and what is left to aiohttp, look the same from outside."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from inferd.rest.server import _Connection
+from tests.unit.rest.recorded import BODY, GET, POST, TURNS, UNFINISHED, connected, echo, turns
+from tests.unit.rest.serving import request
+
+DATE = re.compile(rb"\r\nDate: [^\r]+ GMT")
+
+
+@contextmanager
+def _plain() -> Iterator[None]:
+    """Leaves every request to aiohttp."""
+    with patch.object(_Connection, "_begin", lambda self: False):
+        yield
+
+
+async def _spoken(pieces: Sequence[bytes], pause: int) -> tuple[bytes, bool]:
+    """What is answered to ``pieces`` that come ``pause`` turns apart, without dates; and whether it is closed then."""
+    connection, transport = await connected(echo)
+    for piece in pieces:
+        if not transport.closed:
+            connection.data_received(piece)
+        await turns(pause)
+    await turns(TURNS * 8)
+    result = DATE.sub(b"", transport.written), transport.closed
+    connection.connection_lost(None)
+    await turns(2)
+    return result
+
+
+MESSAGES = {
+    "get": GET,
+    "post": POST,
+    "slow": request("POST", "/slow", *BODY) + b"{}",
+    "blind": request("POST", "/blind", *BODY) + b"{}",
+    "chunked": request("POST", "/x", "Transfer-Encoding: chunked") + b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
+    "head": request("HEAD", "/x"),
+    "close": request("POST", "/x", "Connection: close", *BODY) + b"{}",
+    "closing": request("GET", "/close"),
+    "old": b"GET /old HTTP/1.0\r\n\r\n",
+    "old and kept": b"POST /old HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n{}",
+    "upgrade": request("GET", "/x", "Connection: Upgrade", "Upgrade: websocket"),
+    "short of its body": UNFINISHED,
+    "two lengths": request("POST", "/x", "Content-Length: 2", "Content-Length: 3") + b"{}",
+    "length and chunks": request("POST", "/x", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
+    "chunks twice": request("POST", "/x", "Transfer-Encoding: chunked, chunked") + b"0\r\n\r\n",
+    "chunk of no size": request("POST", "/x", "Transfer-Encoding: chunked") + b"g\r\n{}\r\n0\r\n\r\n",
+    "folded": b"GET /x HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
+    "space before the colon": b"GET /x HTTP/1.1\r\nHost: x\r\nContent-Length : 2\r\n\r\n{}",
+    "bare line feeds": b"GET /x HTTP/1.1\nHost: x\n\n",
+    "nonsense": b"nonsense\r\n\r\n",
+    "ancient": b"GET /\r\n\r\n",
+    "a line too long": b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "nothing": b"\r\n\r\n",
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(sorted(MESSAGES)), min_size=1, max_size=5),
+    st.lists(st.integers(0, 400), max_size=6),
+    st.integers(0, 3),
+)
+@example(["post", "get"], [], 0)
+@example(["get"] * 50, [], 0)
+@example(["slow", "post", "nonsense"], [60], 0)
+def test_bytes_cut_anywhere_are_answered_the_same_both_ways(names: list[str], cuts: list[int], pause: int) -> None:
+    said = b"".join(MESSAGES[name] for name in names)
+    ends = [0, *sorted(cut for cut in cuts if cut < len(said)), len(said)]
+    pieces = [said[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    at_once = asyncio.run(_spoken(pieces, pause))
+    with _plain():
+        assert asyncio.run(_spoken(pieces, pause)) == at_once
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGES))
+def test_a_message_that_comes_byte_by_byte_is_answered_like_one_that_comes_whole(name: str) -> None:
+    said = MESSAGES[name][:2000]
+    bytes_of_it = [said[at : at + 1] for at in range(len(said))]
+    by_bytes = asyncio.run(_spoken(bytes_of_it, 0))
+    with _plain():
+        assert asyncio.run(_spoken(bytes_of_it, 0)) == by_bytes
+    # A body that turns out broken after its head came concerns whoever reads it by then.
+    if name != "chunk of no size":
+        assert asyncio.run(_spoken([said], 0)) == by_bytes
+
+
+@pytest.mark.parametrize(
+    "name", ["two lengths", "length and chunks", "chunks twice", "folded", "space before the colon", "nonsense"]
+)
+def test_what_could_be_read_in_two_ways_is_refused_also_after_a_good_request(name: str) -> None:
+    told, closed = asyncio.run(_spoken([MESSAGES["post"], MESSAGES[name] + MESSAGES["get"]], 3))
+    good, bad = told.split(b"HTTP/1.", 2)[1:]
+    assert b" 200 OK" in good and b" 400 Bad Request" in bad and closed
+
+
+def test_requests_that_come_in_one_go_are_answered_in_their_order() -> None:
+    for count in (2, 50):
+        said = b"".join(request("GET", f"/{'slow' if at % 3 == 0 else ''}{at}") for at in range(count))
+        told, closed = asyncio.run(_spoken([said], 0))
+        assert [int(at) for at in re.findall(rb"GET /(?:slow)?(\d+) ", told)] == list(range(count))
+        assert not closed
+
+
+def test_the_common_request_is_served_at_once_and_all_else_by_aiohttp() -> None:
+    begun: list[bool] = []
+    begin = _Connection._begin
+
+    def noted(self: _Connection) -> bool:
+        begun.append(begin(self))
+        return begun[-1]
+
+    with patch.object(_Connection, "_begin", noted):
+        for name, at_once in (("post", True), ("chunked", True), ("old", True), ("upgrade", False),
+                              ("short of its body", False), ("chunk of no size", False)):  # fmt: skip
+            begun.clear()
+            asyncio.run(_spoken([MESSAGES[name]], 0))
+            assert begun[:1] == [at_once], name
+        begun.clear()
+        asyncio.run(_spoken([MESSAGES["post"] * 2], 0))
+        assert begun == [False]

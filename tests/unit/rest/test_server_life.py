@@ -1,0 +1,195 @@
+"""The life of a connection whose requests are served at once: leaving, waiting, resting, ending."""
+
+import ast
+import asyncio
+import inspect
+import re
+from typing import Any
+
+from aiohttp.web_protocol import RequestHandler
+
+from inferd.rest import answer
+from inferd.rest.answer import Answer
+from inferd.rest.http import Http
+from inferd.rest.server import INSIDES, _Connection
+from tests.unit.rest.recorded import GET, POST, TURNS, UNFINISHED, connected, echo, turns
+
+
+class Held:
+    """A dispatcher whose answers wait for a word; knows what it began, and what was cancelled."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.begun = self.cancelled = 0
+
+    async def __call__(self, http: Http) -> Answer:
+        """The answer, in its time."""
+        self.begun += 1
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return answer.text("fine")
+
+
+async def test_a_client_that_leaves_ends_its_request_at_once() -> None:
+    held = Held()
+    connection, _ = await connected(held)
+    connection.data_received(POST)
+    await turns(2)
+    assert (held.begun, connection._inferd.connected) == (1, 1)
+    connection.connection_lost(None)
+    await turns(2)
+    assert (held.cancelled, connection._inferd.connected, connection._serving) == (1, 0, None)
+
+
+async def test_what_comes_while_a_request_is_served_waits_for_its_end() -> None:
+    held = Held()
+    connection, transport = await connected(held)
+    for _ in range(3):
+        connection.data_received(POST)
+    await turns(TURNS)
+    assert held.begun == 1
+    held.go.set()
+    await turns(TURNS)
+    assert held.begun == 3 and transport.written.count(b"fine") == 3
+    connection.connection_lost(None)
+
+
+async def test_a_connection_is_not_idle_while_its_request_is_served() -> None:
+    held = Held()
+    connection, transport = await connected(held, keepalive_timeout=0.01)
+    connection.data_received(POST)
+    while connection._keepalive_handle is not None:
+        await asyncio.sleep(0.005)
+    assert not transport.closed
+    held.go.set()
+    # With its answer it begins to be idle, and that for no longer than it may.
+    async with asyncio.timeout(10):
+        while not transport.closed:
+            await asyncio.sleep(0.005)
+    assert b"fine" in transport.written
+    connection.connection_lost(None)
+
+
+async def test_a_server_that_ends_waits_for_what_is_served_and_closes_what_is_idle() -> None:
+    held = Held()
+    busy, written = await connected(held)
+    idle, unused = await connected(held)
+    busy.data_received(POST)
+    await turns(2)
+    for connection in (busy, idle):
+        connection.close()
+    ending = asyncio.gather(busy.shutdown(10), idle.shutdown(10))
+    await turns(TURNS)
+    assert unused.closed and not written.closed
+    held.go.set()
+    await ending
+    assert b"fine" in written.written and written.closed
+
+
+async def test_a_server_that_ends_does_not_wait_for_ever() -> None:
+    held = Held()
+    connection, transport = await connected(held)
+    connection.data_received(POST)
+    await turns(2)
+    connection.close()
+    await connection.shutdown(0.01)
+    await turns(2)
+    assert held.cancelled == 1 and transport.closed and transport.written == b""
+
+
+async def test_an_answer_that_cannot_be_written_closes_the_connection() -> None:
+    async def broken(http: Http) -> Answer:
+        return Answer(headers={"A": "b\r\nSet-Cookie: c"})
+
+    loop = asyncio.get_running_loop()
+    told: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    connection, transport = await connected(broken)
+    connection.data_received(GET)
+    await turns(TURNS)
+    assert transport.closed and transport.written == b""
+    assert [str(context["exception"]) for context in told] == ["a header holds the end of a line"]
+    connection.connection_lost(None)
+
+
+async def test_a_client_that_left_unnoticed_is_no_error() -> None:
+    async def late(http: Http) -> Answer:
+        transport.closed = True
+        return answer.text("nobody is there")
+
+    connection, transport = await connected(late)
+    connection.data_received(GET)
+    await turns(TURNS)
+    assert transport.written == b"" and connection._serving is None
+    connection.connection_lost(None)
+
+
+async def test_the_next_answer_waits_until_a_slow_client_has_taken_the_one_before() -> None:
+    async def fine(http: Http) -> Answer:
+        return answer.text("fine")
+
+    connection, transport = await connected(fine)
+    connection.pause_writing()
+    for _ in range(2):
+        connection.data_received(GET)
+        await turns(TURNS)
+    assert transport.written.count(b"fine") == 1
+    connection.resume_writing()
+    await turns(TURNS)
+    assert transport.written.count(b"fine") == 2
+    connection.connection_lost(None)
+
+
+async def test_who_waits_after_another_was_cut_is_not_cut_with_it() -> None:
+    connection, _ = await connected(echo)
+    connection.pause_writing()
+    cut = asyncio.create_task(connection.drained())
+    await turns(2)
+    cut.cancel()
+    await turns(2)
+    other = asyncio.create_task(connection.drained())
+    await turns(2)
+    assert cut.cancelled() and not other.done()
+    connection.resume_writing()
+    await other
+    connection.connection_lost(None)
+
+
+async def test_reading_goes_on_after_a_body_was_held_up() -> None:
+    connection, transport = await connected(echo)
+    connection.data_received(UNFINISHED)
+    connection.pause_reading()
+    connection.data_received(b"1234567" + GET)
+    connection.resume_reading()
+    await turns(TURNS)
+    assert transport.written.count(b"200 OK") == 2
+    connection.connection_lost(None)
+
+
+def test_aiohttp_still_has_the_insides_that_are_used() -> None:
+    known = {name for kind in RequestHandler.__mro__ for name in vars(kind)}
+    missing = set(INSIDES) - known
+    assert not missing, f"aiohttp has changed, read its web_protocol.py again before you take it: {sorted(missing)}"
+    assert _used() == set(INSIDES)
+
+
+def test_aiohttp_s_own_task_still_waits_the_way_that_is_counted_on() -> None:
+    source = inspect.getsource(RequestHandler.start) + inspect.getsource(RequestHandler.data_received)
+    for line in ("self._waiter = loop.create_future()", "await self._waiter", "self._messages.append((msg, payload))",
+                 "if messages and waiter is not None and not waiter.done():"):  # fmt: skip
+        assert line in source, f"aiohttp has changed, read its web_protocol.py again before you take it: {line}"
+
+
+def _used() -> set[str]:
+    """The names with an underscore that the connection uses of itself, less its own."""
+    own = {name for name in vars(_Connection) if name.startswith("_")} - set(INSIDES)
+    tree = ast.parse(inspect.getsource(_Connection))
+    names = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Call)
+    }
+    return {name for name in names if re.fullmatch("_[a-z][a-z_]*", name)} - own
