@@ -24,6 +24,10 @@ BATCH = 64
 HANDSHAKE_TIME = 10.0
 REST = 0.5
 
+# Bytes the kernel holds for a client beyond what is on its way. It would take megabytes for one that does not read,
+# and inferd would fetch and translate them for nothing.
+MAX_UNSENT = 128 * 1024
+
 # Descriptors that are not for connections: database, log, event loop, imports, a certificate being reloaded.
 RESERVED = 64
 
@@ -77,6 +81,9 @@ class Acceptor:
         """Accepts from now on."""
         for listening in self._sockets:
             listening.listen(BACKLOG)
+            if listening.family != socket.AF_UNIX:
+                # What is accepted has it, too.
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
         self._server.on_disconnect = self._resume
         self._resume()
 

@@ -226,3 +226,21 @@ def test_where_a_sandbox_forbids_to_raise_it_the_limit_is_lower(monkeypatch: pyt
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr(resource, "setrlimit", forbidden)
     assert connection_limit(0) == (1024 - 64) // 2
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+async def test_the_kernel_is_told_to_hold_little_for_a_client_that_does_not_read(
+    server: Server, tmp_path: Path, family: socket.AddressFamily
+) -> None:
+    inet = family == socket.AF_INET
+    with socket.socket(family) as listening, socket.socket(family) as client:
+        listening.bind(("127.0.0.1", 0) if inet else str(tmp_path / "s"))
+        listening.setblocking(False)
+        made = _acceptor(listening, server)
+        made._pause()
+        client.connect(listening.getsockname())
+        taken, _ = listening.accept()
+        with taken:
+            if inet:
+                assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == acceptor.MAX_UNSENT
+        made.stop(take_waiting=False)
