@@ -54,7 +54,7 @@ async def scrape(metrics: Metrics, endpoints: int) -> None:
     began = time.perf_counter()
     metrics.keep_only(names)
     numbers = dict.fromkeys(
-        ("open_requests", "open_streams", "endpoints", "loop_lag_seconds", "draining")
+        ("open_requests", "open_streams", "endpoints", "loop_lag_seconds", "ready", "draining")
         + tuple(f"upstream_connections_{name}" for name in ("leased", "available", "pending")),
         0.0,
     )

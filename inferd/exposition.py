@@ -98,6 +98,7 @@ _GAUGES = {
     "open_streams": "Streams being sent.",
     "endpoints": "Endpoints in the store.",
     "loop_lag_seconds": "How late the event loop was, at worst in ten seconds.",
+    "ready": "1 while it should get work, see /readyz.",
     "draining": "1 while the daemon stops.",
     "upstream_connections_leased": "Connections to upstreams in use.",
     "upstream_connections_available": "Connections to upstreams in the pool.",

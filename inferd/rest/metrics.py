@@ -6,6 +6,7 @@ from inferd import __version__
 from inferd.metrics import Counted, Snapshot
 from inferd.rest import answer
 from inferd.rest.answer import Answer
+from inferd.rest.health import trouble
 from inferd.rest.parts import Parts
 from inferd.rest.request import Request
 
@@ -16,7 +17,8 @@ async def handle(request: Request) -> Answer:
     """All metrics; the loop is held for the moment of the snapshot only."""
     parts = request.parts
     parts.metrics.keep_only([endpoint.inference_id for endpoint in parts.store.all()])
-    text = _text(parts.metrics.counted(), _snapshot(parts))
+    ready = await trouble(request) is None
+    text = _text(parts.metrics.counted(), _snapshot(parts, ready))
     pieces = []
     while piece := await parts.aside.run(_next, text):
         pieces.append(piece)
@@ -36,7 +38,7 @@ def _next(text: Iterator[bytes]) -> bytes:
     return next(text, b"")
 
 
-def _snapshot(parts: Parts) -> Snapshot:
+def _snapshot(parts: Parts, ready: bool) -> Snapshot:
     connections = {f"upstream_connections_{name}": float(count) for name, count in parts.connections().items()}
     upstreams = []
     for endpoint in parts.store.all():
@@ -50,6 +52,7 @@ def _snapshot(parts: Parts) -> Snapshot:
             "open_streams": parts.open.streams,
             "endpoints": len(parts.store),
             "loop_lag_seconds": parts.loop_lag.worst,
+            "ready": ready,
             "draining": parts.draining,
             **connections,
         },

@@ -82,3 +82,12 @@ async def test_the_dashboard_and_the_alerts_ask_for_what_is_there(inferd: Served
     for file in ("contrib/grafana/inferd.json", "contrib/prometheus/alerts.yml"):
         asked |= set(re.findall(r"\b(?:inferd|process)_[a-z_]+", Path(file).read_text()))
     assert len(asked) > 10 and sorted(asked - there) == []
+    # And nothing of inferd's own is measured that nobody would ever look at.
+    parts = {f"{name.removesuffix('_bucket')}_{part}" for name in asked for part in ("sum", "count")}
+    assert sorted(name for name in there - asked - parts if name.startswith("inferd_")) == []
+
+
+def test_every_alert_is_explained() -> None:
+    alerts = re.findall(r"- alert: (\w+)", Path("contrib/prometheus/alerts.yml").read_text())
+    explained = re.findall(r"^\| (Inferd\w+) \|", Path("docs/operations.md").read_text(), re.MULTILINE)
+    assert alerts == explained and len(alerts) > 5

@@ -10,8 +10,8 @@ from inferd.schema.inference import Trace
 
 NUMBERS = dict.fromkeys(
     (
-        "open_requests", "open_streams", "endpoints", "loop_lag_seconds", "draining", "upstream_connections_leased",
-        "upstream_connections_available", "upstream_connections_pending",
+        "open_requests", "open_streams", "endpoints", "loop_lag_seconds", "ready", "draining",
+        "upstream_connections_leased", "upstream_connections_available", "upstream_connections_pending",
     ),
     0.0,
 )  # fmt: skip

@@ -18,6 +18,10 @@ async def test_the_text_tells_of_the_parts_as_they_are(inferd: Served) -> None:
     assert 'inferd_upstream_up{endpoint="unused"}' not in answer.text
     assert 'inferd_queue_depth{endpoint="well"} 0.0' in lines
     assert "inferd_endpoints 3.0" in lines and "inferd_draining 0.0" in lines
+    assert "inferd_ready 1.0" in lines
+    inferd.parts.draining = True
+    lines = (await inferd.ask("GET", "/metrics")).text.splitlines()
+    assert "inferd_ready 0.0" in lines and "inferd_draining 1.0" in lines
 
 
 async def test_counters_of_deleted_endpoints_are_dropped(inferd: Served) -> None:
