@@ -121,21 +121,26 @@ class Sender:
 
     async def _body(self, response: Response, errand: Errand) -> bytes:
         until = errand.call.deadline.at
-        first, body = b"", Blocks()
+        first, size, blocks = b"", 0, None
         try:
             while part := await response.read(until):
-                if len(part) + max(len(first), len(body)) > self._max_response:
+                size += len(part)
+                if size > self._max_response:
                     too_long = f"Maximum limit of [{self._max_response}] bytes reached"
                     raise self._ill(errand, errand.failed(too_long, 502))
-                if not first:
+                if size == len(part):
                     first = part
                     continue
-                body.write(part if body else first + part)
+                if blocks is None:
+                    blocks = Blocks()
+                    blocks.write(first)
+                blocks.write(part)
         except Trouble as trouble:
             raise self._ill(errand, errand.failed(str(trouble), 502)) from None
         except TimeoutError:
             raise self._ill(errand, errand.timed_out()) from None
-        return await body.whole() or first
+        # Most answers come in one part, which is then the whole.
+        return first if blocks is None else await blocks.whole()
 
     def _ill(self, errand: Errand, failure: Failure) -> Failure:
         """``failure``, noted as what befell the endpoint's upstream."""
