@@ -13,7 +13,7 @@ from inferd.errors import Document, ValidationFailed
 from inferd.schema.endpoint import EMBEDDING_TASKS, Secrets, Settings, TaskType
 from inferd.services.fields import Fields, header_problem, told
 from inferd.upstream.addresses import BadUrl
-from inferd.xcontent import java_class
+from inferd.xcontent import java_class, java_text
 
 SCOPE = "service_settings"
 SIMILARITIES = ("cosine", "dot_product", "l2_norm")
@@ -245,8 +245,10 @@ def _headers(fields: Fields) -> dict[str, str] | None:
 
 def _header_problem(name: str, value: object) -> str | None:
     if not isinstance(value, str):
+        # A credential is text, here perhaps within a list; a number is none, whatever the header is called.
+        text = told(name, value) if isinstance(value, dict | list) else java_text(value)
         return (
-            f"Map field [headers] has an entry that is not valid, [{name} => {told(name, value)}]. "
+            f"Map field [headers] has an entry that is not valid, [{name} => {text}]. "
             f"Value type of [{java_class(value)}] is not one of [String]."
         )
     if not _HEADER_NAME.fullmatch(name):

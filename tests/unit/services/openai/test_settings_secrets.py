@@ -93,6 +93,11 @@ TASK_ROWS = [
         "Map field [headers] has an entry that is not valid, [X-A => 1]. "
         "Value type of [Integer] is not one of [String].",
     ),
+    (
+        {"headers": {"Authorization": ["sk-1"]}},
+        "Map field [headers] has an entry that is not valid, [Authorization => ***]. "
+        "Value type of [ArrayList] is not one of [String].",
+    ),
     ({"headers": {"X A": "b"}}, "[task_settings] Invalid value. [headers] has a name that is no HTTP header name"),
     ({"headers": {"": "b"}}, "[task_settings] Invalid value. [headers] has a name that is no HTTP header name"),
     ({"headers": {"X:\r\n": "b"}}, "[task_settings] Invalid value. [headers] has a name that is no HTTP header name"),
