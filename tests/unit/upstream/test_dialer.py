@@ -55,6 +55,7 @@ def to(origin: Origin, pool: Pool) -> tuple[Origin, Callable[[], Connection]]:
 
 
 def unverified(cafile: str | None) -> ssl.SSLContext:
+    assert threading.current_thread() is not threading.main_thread(), "files are read beside the loop"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
