@@ -38,11 +38,18 @@ _VERSION = b"\x01"
 
 
 class StoreUnusable(Exception):
-    """What is on disk cannot be used as it is; nothing of it was changed. The message is one line, without secrets."""
+    """What is on disk cannot be used as it is; nothing of it was changed. The message is one line, without secrets.
+
+    ``remedy`` is what the operator of a daemon that does not start can do, where that is not in the message.
+    """
+
+    remedy = ""
 
 
 class KeyMissing(StoreUnusable):
     """Secrets were sealed before, and their key is in none of its places."""
+
+    remedy = "put a copy of it there"
 
 
 class KeyUnreadable(StoreUnusable):
@@ -52,13 +59,19 @@ class KeyUnreadable(StoreUnusable):
 class KeyDamaged(StoreUnusable):
     """The key file does not hold 32 bytes, raw, in hexadecimal or in base64."""
 
+    remedy = "put a copy of the key there"
+
 
 class KeyWrong(StoreUnusable):
     """The key is a good one, but not the one that sealed."""
 
+    remedy = "put a copy of that one there, or run inferd rotate-key again if it was interrupted"
+
 
 class SealBroken(StoreUnusable):
     """A sealed value does not open: it was changed, damaged or moved from where it was sealed."""
+
+    remedy = "put a backup back with inferd restore --force"
 
 
 class MasterKey:

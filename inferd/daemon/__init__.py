@@ -58,7 +58,8 @@ def run(launch: Launch, environ: MutableMapping[str, str]) -> int:
         BadConfiguration, StoreUnusable, ServiceUnusable, CannotListen, CertificateUnusable, ValueError, OSError
     ) as problem:
         # The log may not be there yet, or be what is wrong.
-        os.write(2, f"inferd: {problem}\n".encode())
+        remedy = problem.remedy if isinstance(problem, StoreUnusable) else ""
+        os.write(2, f"inferd: {problem}{remedy and f'; {remedy}'}\n".encode())
         return 1
     return 0
 

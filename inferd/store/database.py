@@ -33,9 +33,13 @@ class DatabaseUnusable(StoreUnusable):
 class DatabaseDamaged(StoreUnusable):
     """The database is none, is not inferd's, or its check failed."""
 
+    remedy = "put a backup back with inferd restore --force, which keeps the damaged file"
+
 
 class SchemaNewer(StoreUnusable):
     """The database was written by a later inferd."""
+
+    remedy = "install that one, or put an older backup back with inferd restore --force"
 
 
 class Database:

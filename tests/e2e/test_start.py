@@ -80,29 +80,38 @@ def _damaged_database(state: Path) -> None:
         file.write(b"garbage garbage garbage")
 
 
+def _changed_document(state: Path) -> None:
+    with contextlib.closing(sqlite3.connect(state / "endpoints.sqlite")) as connection:
+        # As inferd keeps it: the journal's file stays.
+        connection.execute("PRAGMA journal_mode = TRUNCATE")
+        connection.execute("UPDATE endpoints SET document = replace(document, 'gpt-4o', 'gpt-4x')")
+        connection.commit()
+
+
 def _newer_schema(state: Path) -> None:
     with contextlib.closing(sqlite3.connect(state / "endpoints.sqlite")) as connection:
         connection.execute("PRAGMA user_version = 99")
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "told", "remedy"),
     [
-        (_other_key, "is not the one the secrets were sealed with"),
-        (_no_key, "is missing: looked for at"),
-        (_damaged_key, "does not hold a key"),
-        (_damaged_database, "is damaged"),
-        (_newer_schema, "was written by a newer inferd"),
+        (_other_key, "is not the one the secrets were sealed with", "put a copy of that one there"),
+        (_no_key, "is missing: looked for at", "put a copy of it there"),
+        (_damaged_key, "does not hold a key", "put a copy of the key there"),
+        (_damaged_database, "is damaged", "put a backup back"),
+        (_newer_schema, "was written by a newer inferd", "install that one"),
+        (_changed_document, "the secrets of [chat] do not open", "put a backup back"),
     ],
 )
 async def test_what_is_wrong_with_the_state_is_said_and_nothing_of_it_is_changed(
-    tmp_path: Path, spoil: Callable[[Path], None], told: str
+    tmp_path: Path, spoil: Callable[[Path], None], told: str, remedy: str
 ) -> None:
     state = await _with_an_endpoint(tmp_path)
     spoil(state)
     before = {file.name: file.read_bytes() for file in state.iterdir() if file.name != "lock"}
     said = await refused_start(tmp_path)
-    assert told in said and "sk-secret" not in said
+    assert told in said and remedy in said.rpartition("; ")[2] and "sk-secret" not in said
     assert {file.name: file.read_bytes() for file in state.iterdir() if file.name != "lock"} == before
 
 
