@@ -5,7 +5,9 @@ import ssl
 
 import pytest
 
-from inferd.upstream.client import Broken, HostUnknown, Refused, Unreachable, Untrusted, words
+from inferd.upstream.client import Broken, HostUnknown, Refused, Unreachable, Untrusted, pushed, words
+from tests.unit.upstream.pretended import Answer, now
+from tests.unit.virtual_time import run
 
 
 def certificate_problem() -> ssl.SSLCertVerificationError:
@@ -38,3 +40,28 @@ def test_a_problem_is_told_in_the_system_s_words_and_never_in_its_own(problem: E
 def test_only_a_request_without_any_answer_may_be_sent_again() -> None:
     assert Unreachable.again
     assert not any(trouble.again for trouble in (HostUnknown, Refused, Untrusted, Broken))
+
+
+@pytest.mark.parametrize(("last", "end"), [(b"two", False), (b"none", True)])
+def test_what_can_only_be_read_can_be_pushed_too(last: bytes, end: bool) -> None:
+    async def scenario() -> list[bytes]:
+        taken: list[bytes] = []
+
+        def take(data: bytes) -> float | None:
+            taken.append(data)
+            return None if data == last else now() + 10
+
+        assert await pushed(Answer(200, b"one", 9.0, b"two"), take, now() + 10) is end
+        return taken
+
+    assert run(scenario()) == [b"one", b"two"]
+
+
+def test_what_is_pushed_has_to_come_in_time() -> None:
+    async def scenario() -> None:
+        began = now()
+        with pytest.raises(TimeoutError):
+            await pushed(Answer(200, 1.0, b"one", 9.0, b"two"), lambda _: now() + 5, now() + 10)
+        assert now() - began == pytest.approx(6.0, abs=0.01)
+
+    run(scenario())
