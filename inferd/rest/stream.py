@@ -51,7 +51,7 @@ class EventStream:
         self._ended = False
         self.whole = False
         self._left = False
-        self._beat: asyncio.TimerHandle | None = None
+        self._beat: asyncio.TimerHandle
         # It leaves with the first event.
         self._unsent = self._answer.head(self._http, None)
         self._chunked = "Transfer-Encoding" in self._answer.headers
@@ -160,8 +160,7 @@ class EventStream:
         self._beat = self._loop.call_later(max(interval - silent, MIN_INTERVAL), self._look_in)
 
     def _stop_looking_in(self) -> None:
-        if self._beat is not None:
-            self._beat.cancel()
+        self._beat.cancel()
 
 
 def error_event(failure: Failure, errors: Callable[[Failure], Document]) -> bytes:

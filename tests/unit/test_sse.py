@@ -107,13 +107,8 @@ def test_the_bytes_are_elasticsearchs() -> None:
 
 def test_what_is_not_whole_waits_for_the_rest() -> None:
     decoder = Decoder()
-    assert [decoder.whole(data) for data in (b"\xef", b"\xbb\xbf", b"data: a\n", b"\nda", b"ta: b\n\n")] == [
-        b"",
-        b"",
-        b"",
-        b"data: a\n\n",
-        b"data: b\n\n",
-    ]
+    pieces = (b"\xef", b"\xbb\xbf", b"data: a\n", b"\nda", b"ta: b\n\n", b": c\n\n")
+    assert [*map(decoder.whole, pieces)] == [b"", b"", b"", b"data: a\n\n", b"data: b\n\n", b": c\n\n"]
 
 
 SOME = [b"data: {1}\n\n", b"data: {1}\r\n\r\n", b": ping\n\n"]

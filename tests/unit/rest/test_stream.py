@@ -67,6 +67,16 @@ async def test_a_batch_leaves_at_once_and_in_one_write(inferd: Served, source: S
     assert here.lines[0]["first_chunk_ms"] >= 0
 
 
+async def test_to_an_old_client_the_end_of_the_connection_is_the_end(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here:
+        reader, writer = await here.connect()
+        with closing(writer):
+            writer.write(request("GET", "/x").replace(b"HTTP/1.1", b"HTTP/1.0"))
+            for batch in ([b"1;"], [b"2;"], None):
+                await source.batches.put(batch)
+            assert (await reader.read()).endswith(b"\r\n\r\n1;2;" + DONE)
+
+
 async def test_a_failure_on_the_way_is_the_last_event(inferd: Served, source: Source) -> None:
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
         await source.batches.put(StatusFailure("no", 502))
