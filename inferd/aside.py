@@ -5,6 +5,7 @@ came, so whoever has much to do hands it over in steps.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,10 +15,16 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
+# Seconds for which a thread that computes may keep the interpreter from another one, for all threads. With the 5 ms
+# that Python has, a loop with a dozen sockets to read waits a dozen times as long for its next turn.
+SWITCH_INTERVAL = 0.0005
+
+
 class Aside:
     """The thread; it begins with the first job. You ``close`` it at the end."""
 
     def __init__(self) -> None:
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread = ThreadPoolExecutor(1, "inferd-aside")
 
     async def run(

@@ -1,11 +1,12 @@
 """The thread beside the loop: in order, with results and failures, and no job for callers that left."""
 
 import asyncio
+import sys
 import threading
 
 import pytest
 
-from inferd.aside import Aside
+from inferd.aside import SWITCH_INTERVAL, Aside
 
 
 async def test_jobs_are_done_in_one_thread_in_their_order() -> None:
@@ -37,3 +38,9 @@ async def test_a_job_whose_caller_left_is_not_begun() -> None:
     assert await first
     assert await aside.run(len, begun) == 0
     aside.close()
+
+
+def test_the_loop_does_not_wait_for_its_turn_as_long_as_python_has_it() -> None:
+    sys.setswitchinterval(0.005)
+    Aside().close()
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL)
