@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
-from aiohttp.http import HttpVersion10, HttpVersion11
+from aiohttp.http import HttpVersion, HttpVersion10, HttpVersion11
 from aiohttp.helpers import rfc822_formatted_time
 
 from inferd.errors import Failure, envelope
@@ -30,7 +31,10 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _BODILESS = (204, 304)
 
 # What must be said of the connection's future, for it is not what the version takes for granted.
-_CONNECTIONS = {(HttpVersion10, True): "keep-alive", (HttpVersion11, False): "close"}
+_FUTURES = {
+    (HttpVersion10, True): "Connection: keep-alive\r\n",
+    (HttpVersion11, False): "Connection: close\r\n",
+}
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -81,25 +85,30 @@ class Answer:
         break out of their lines.
         """
         self.prepared = True
-        headers, version = self.headers, http.version
+        status, headers, version = self.status, self.headers, http.version
         if self.keep_alive is None:
             self.keep_alive = http.keep_alive and "Connection" not in headers
+        framing = ""
         if length is None and version == HttpVersion11:
-            headers["Transfer-Encoding"] = "chunked"
+            framing = "Transfer-Encoding: chunked\r\n"
         elif length is None:
             self.keep_alive = False
-        elif self.status not in _BODILESS and (length or http.method != "HEAD"):
-            headers["Content-Length"] = str(length)
-        headers["Date"] = rfc822_formatted_time()
-        said = _CONNECTIONS.get((version, self.keep_alive))
-        if said is not None and "Connection" not in headers:
-            headers["Connection"] = said
-        text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
-            raise ValueError("a header holds the end of a line")
-        reason = _REASONS.get(self.status, "")
-        # An upstream's Retry-After may be no text at all; what cannot be written is left out, as by aiohttp.
-        return f"HTTP/{version[0]}.{version[1]} {self.status} {reason}\r\n{text}\r\n".encode("utf-8", "ignore")
+        elif status not in _BODILESS and (length or http.method != "HEAD"):
+            framing = f"Content-Length: {length}\r\n"
+        future = _FUTURES.get((version, self.keep_alive), "") if "Connection" not in headers else ""
+        beginning = _beginning(version, status, tuple(headers.items()))
+        return f"{beginning}{framing}Date: {rfc822_formatted_time()}\r\n{future}\r\n".encode()
+
+
+@lru_cache(256)
+def _beginning(version: HttpVersion, status: int, headers: tuple[tuple[str, str], ...]) -> str:
+    """The status line and ``headers``, which are nearly always the same."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
+        raise ValueError("a header holds the end of a line")
+    # An upstream's Retry-After may be no text at all; what cannot be written is left out, as by aiohttp.
+    text = text.encode("utf-8", "ignore").decode()
+    return f"HTTP/{version[0]}.{version[1]} {status} {_REASONS.get(status, '')}\r\n{text}"
 
 
 def json(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

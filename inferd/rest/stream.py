@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
+from aiohttp.http import HttpVersion11
 
 from inferd import sse
 from inferd.errors import Document, Failure
@@ -54,7 +55,7 @@ class EventStream:
         self._beat: asyncio.TimerHandle
         # It leaves with the first event.
         self._unsent = self._answer.head(self._http, None)
-        self._chunked = "Transfer-Encoding" in self._answer.headers
+        self._chunked = self._http.version == HttpVersion11
 
     async def send(
         self, batches: AsyncIterator[Sequence[Item]], encode: Callable[[Sequence[Item]], bytes]
@@ -117,9 +118,9 @@ class EventStream:
             self._http.abort()
             raise ConnectionResetError("the client does not read") from None
 
-    def _write(self, events: bytes) -> None:
+    def _write(self, events: bytes, last: bytes = b"") -> None:
         self._active = self._loop.time()
-        chunk = b"%x\r\n%b\r\n" % (len(events), events) if self._chunked else events
+        chunk = b"%x\r\n%b\r\n%b" % (len(events), events, last) if self._chunked else events
         if self._unsent:
             chunk, self._unsent = self._unsent + chunk, b""
         self._http.write(chunk)
@@ -134,9 +135,7 @@ class EventStream:
 
     def _finish(self, events: bytes) -> None:
         self._ended = True
-        self._write(events)
-        if self._chunked:
-            self._http.write(_LAST_CHUNK)
+        self._write(events, _LAST_CHUNK)
 
     async def _taken(self) -> None:
         """Waits for a client that is slower than its upstream; ConnectionResetError if it has left."""

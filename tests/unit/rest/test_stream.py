@@ -257,6 +257,15 @@ async def test_a_stream_is_ended_from_outside_once(inferd: Served) -> None:
     assert told.count(b"event: error") == 1 and b'"no"' in told and told.endswith(b"0\r\n\r\n")
 
 
+async def test_a_stream_to_a_client_of_http_1_0_ends_with_its_connection(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here:
+        for batch in ([b"1;"], [b"2;"], None):
+            await source.batches.put(batch)
+        told = await here.say(b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    head, _, body = told.partition(b"\r\n\r\n")
+    assert (body, b"keep-alive" in head, b"chunked" in head) == (b"1;2;" + DONE, False, False)
+
+
 def test_a_failure_before_the_first_event_keeps_its_status_and_headers() -> None:
     failure = StatusFailure("full", 429, headers={"Retry-After": "3"})
     response = failure_answer(failure, chat_envelope)
