@@ -1,11 +1,14 @@
 """``inferd check-config`` as it is typed."""
 
 import argparse
+import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import inferd
 from inferd.config import BadConfiguration
 from inferd.operator import check_config
 
@@ -39,3 +42,26 @@ def test_a_library_that_a_daemon_would_miss_later_is_told(
     assert check_config.run(_parsed()) == 1
     told = capsys.readouterr().err
     assert told.startswith("inferd: the installation is broken: ") and name in told and told.count("\n") == 1
+
+
+# These are no part of a daemon, or are imported at its start.
+COMMANDS = {"__main__.py", "cli.py", "client", "command.py", "operator", "serve.py", "simulator"}
+AT_START = {"inferd.simulator", "uvloop"}
+
+
+def _imported_in_functions(source: str) -> Iterator[str]:
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    assert node.module is not None
+                    yield f"inferd.{node.names[0].name}" if node.module == "inferd" else node.module
+
+
+def test_it_knows_of_every_import_that_a_daemon_makes_late() -> None:
+    root = Path(inferd.__path__[0])
+    files = [file for file in root.rglob("*.py") if not COMMANDS & set(file.relative_to(root).parts)]
+    late = {name for file in files for name in _imported_in_functions(file.read_text())}
+    assert len(files) > 100 and late - AT_START == set(check_config.LATE)
