@@ -56,6 +56,17 @@ def test_a_line_is_whole_and_leaves_out_what_is_not_known() -> None:
     assert said(stream) == [{"level": "warning", "message": "late", "ms": 1.5, "ok": True, "how": ["a", "b"]}]
 
 
+def test_a_line_tells_its_time_to_the_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    log = Log(LogConfig(format="text"), stream)
+    for now in (0.0, 0.25, 1_600_000_000.0625, 1_600_000_000.9999):
+        monkeypatch.setattr("inferd.log.time.time", lambda now=now: now)
+        log.info("x")
+    assert [line.partition(" ")[0] for line in stream.getvalue().splitlines()] == [
+        "1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.250Z", "2020-09-13T12:26:40.062Z", "2020-09-13T12:26:40.999Z",
+    ]  # fmt: skip
+
+
 def test_it_goes_to_standard_error_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     Log(LogConfig()).info("ready")
     captured = capsys.readouterr()

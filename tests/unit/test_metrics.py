@@ -53,6 +53,7 @@ def test_retries_and_tokens_add_up_for_each_endpoint() -> None:
     counted.request("POST", "/", 429, 0.1, "a", Trace(task_type=CHAT))
     counted.request("POST", "/", 429, 0.1, "b", Trace(task_type=CHAT))
     found = _found(counted)
+    assert found[f"inferd_requests_total{sorted(['POST', '/', '2xx', 'chat_completion', 'a'])}"] == 3
     assert (found["inferd_upstream_attempts_total['a']"], found["inferd_upstream_retries_total['a']"]) == (6, 3)
     assert (found["inferd_tokens_total['a', 'input']"], found["inferd_tokens_total['a', 'output']"]) == (15, 21)
     assert found["inferd_upstream_attempts_total['b']"] == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -271,6 +272,14 @@ async def test_a_name_of_a_client_s_own_must_be_fit_for_a_log(inferd: Served) ->
             head, _ = await here.ask("GET", "/x", f"X-Opaque-Id: {name}")
             assert (f"X-Opaque-Id: {name}" in head) is taken
             assert (here.lines[-1]["id"] == name) is taken
+
+
+async def test_requests_have_names_of_their_own(inferd: Served) -> None:
+    async with serving(inferd.parts, [Route("GET", "/x", _fine)]) as here:
+        for _ in range(3):
+            await here.ask("GET", "/x")
+    names = {line["id"] for line in here.lines}
+    assert len(names) == 3 and all(re.fullmatch("[0-9a-f]{16}", name) for name in names)
 
 
 async def test_every_log_line_tells_what_befell(inferd: Served) -> None:

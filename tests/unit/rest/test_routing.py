@@ -80,6 +80,13 @@ def test_what_is_not_there(method: str, path: str, status: int, reason: str, all
     assert failure.show_status is (status == 405)
 
 
+def test_long_paths_are_not_remembered() -> None:
+    router = Router([route("GET", "/a/{id}")])
+    for length in (100, 200):
+        router.find("GET", "/a/" + "x" * length)
+    assert router._recent.cache_info().currsize == 1
+
+
 @given(st.text(max_size=30))
 def test_any_path_is_found_or_refused(path: str) -> None:
     try:
