@@ -11,6 +11,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _START = b"event: message\ndata: "
 _BETWEEN = b"\n\n" + _START
 
+_NEXT, _NEXT_LINE = b"}\n\ndata: {", b"}\n{"
+
 
 class Event(NamedTuple):
     """One event: its ``name`` (``message`` where the sender gave none) and its ``data`` as the bytes that came."""
@@ -101,9 +103,11 @@ def objects(lines: bytes) -> bytes | None:
     """
     if not (lines.startswith(b"data: {") and lines.endswith(b"}\n\n")):
         return None
-    found = lines[6:-2].replace(b"}\n\ndata: {", b"}\n{")
-    # Not a line end is left but those that came of two.
-    return found if found.count(b"\n") == lines.count(b"\n\n") - 1 else None
+    data = lines[6:-2]
+    found = data.replace(_NEXT, _NEXT_LINE)
+    # Not a line end is there but those that were put there; a count of what was replaced would take another search.
+    put = (len(data) - len(found)) // (len(_NEXT) - len(_NEXT_LINE))
+    return found if found.count(b"\n") == put else None
 
 
 def encode(data: bytes, name: bytes = b"message") -> bytes:
