@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
-
 from inferd.errors import Document, Failure, IllegalArgument
 from inferd.rest import body
 from inferd.rest.answer import Answer
@@ -46,7 +45,7 @@ class Begun(Protocol):
 
 
 class Request:
-    """What one handler works with. ``http`` is aiohttp's request, for the response's sake.
+    """What one handler works with. ``http`` is the request as it came, and the way back.
 
     ``trace`` is filled while the request runs and read for its log line, as is ``failure``. ``carrier`` is
     how a failure travels (see Route): in a plain body until the handler runs, which may change it before it fails.
