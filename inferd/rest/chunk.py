@@ -59,4 +59,6 @@ def _checked(raw: bytes, limit: int) -> _Asked:
 
 
 def _entries(inputs: list[list[Chunk]]) -> list[msgspec.Raw]:
-    return [as_json(shown(chunks)) for chunks in inputs]
+    """The answer to each of ``inputs``, which are taken out to be freed here: even that takes milliseconds."""
+    inputs.reverse()
+    return [as_json(shown(inputs.pop())) for _ in range(len(inputs))]

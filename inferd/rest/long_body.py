@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from inferd.aside import Aside
-from inferd.errors import Failure
+from inferd.errors import Failure, RequestInvalid
 from inferd.steps import LONG
 
 Asked = TypeVar("Asked", bound=msgspec.Struct)
@@ -18,6 +18,12 @@ _CUT = re.compile(rb"(?<!\\)(?:[\xc2-\xf4]|[^0-9A-Fa-f\\\x80-\xff]|\\(?!u[Dd][C-
 
 # Takes a millisecond at most to decode. Bytes.
 _STEP = LONG
+
+# Texts of one request. Four times as many of one letter would fit into a body: a list of them alone holds the loop.
+MOST_TEXTS = 100_000
+
+# What parts two texts; inside of one, a backslash stands before the quotation mark.
+_BETWEEN = (b'","', b'", "')
 
 # What stands for the texts while everything else is checked.
 _STAND_IN = b'[""]'
@@ -40,6 +46,7 @@ async def checked(aside: Aside, raw: bytes, check: Callable[[bytes], Asked]) -> 
 
     A long body is checked with other texts in it, which are replaced in the struct; so ``check`` must make nothing
     else of them. It is given the whole body all the same where it must say what is wrong with it.
+    RequestInvalid for more than MOST_TEXTS.
     """
     if len(raw) <= LONG:
         return check(raw)
@@ -47,12 +54,18 @@ async def checked(aside: Aside, raw: bytes, check: Callable[[bytes], Asked]) -> 
 
 
 def _checked_apart(raw: bytes, check: Callable[[bytes], Asked]) -> Asked:
+    if sum(_count(raw, between) for between in _BETWEEN) >= MOST_TEXTS:
+        raise RequestInvalid([f"Field [input] cannot have more than [{MOST_TEXTS}] texts"])
     try:
         outline, given = _taken_apart(raw)
         asked, texts = check(outline), _texts(given)
     except (Failure, ValueError, RecursionError):
         return check(raw)
     return msgspec.structs.replace(asked, input=texts) if texts else check(raw)
+
+
+def _count(raw: bytes, what: bytes) -> int:
+    return sum(raw.count(what, at, at + _STEP + len(what) - 1) for at in range(0, len(raw), _STEP))
 
 
 def _taken_apart(raw: bytes) -> tuple[bytes, bytes]:

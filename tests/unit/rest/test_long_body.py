@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inferd.aside import Aside
-from inferd.errors import Failure, IllegalArgument
+from inferd.errors import Failure, IllegalArgument, RequestInvalid
 from inferd.rest import long_body
 from inferd.rest.long_body import checked
 from inferd.rest.shape import decode
@@ -45,6 +45,19 @@ async def aside() -> AsyncIterator[Aside]:
     aside = Aside()
     yield aside
     aside.close()
+
+
+@pytest.mark.parametrize("between", [",", ", "])
+async def test_no_more_texts_than_a_loop_can_bear(aside: Aside, between: str) -> None:
+    most = '{"input":[%s],"more":1}' % between.join(['"a"'] * long_body.MOST_TEXTS)
+    assert len((await checked(aside, most.encode(), check)).input) == long_body.MOST_TEXTS
+    with pytest.raises(RequestInvalid, match=r"Field \[input\] cannot have more than \[100000\] texts"):
+        await checked(aside, most.replace("[", f'["a"{between}', 1).encode(), check)
+
+
+async def test_a_text_may_look_like_as_many(aside: Aside) -> None:
+    text = '","", "' * long_body.MOST_TEXTS
+    assert (await checked(aside, msgspec.json.encode({"input": [text]}), check)).input == [text]
 
 
 async def test_a_short_body_is_checked_at_once(aside: Aside) -> None:
