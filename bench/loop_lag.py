@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from inferd import daemon
@@ -88,6 +89,16 @@ def send(method: str, path: str, body: bytes) -> int:
         return 0
 
 
+def wait() -> None:
+    """Returns when both can be connected to."""
+    for address in (HOST, SIMULATOR):
+        host, port = address.split(":")
+        while True:
+            with suppress(ConnectionRefusedError), socket.create_connection((host, int(port))):
+                break
+            time.sleep(0.1)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         environ = os.environ | {
@@ -102,7 +113,7 @@ def main() -> None:
             subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process,
         ):
             assert process.stdout is not None
-            time.sleep(2)
+            wait()
             endpoint = {"service": "openai", "service_settings": {"api_key": "k", "model_id": "text-embedding-3-small"}}
             send("PUT", "/_inference/text_embedding/e", json.dumps(endpoint).encode())
 
