@@ -42,7 +42,8 @@ MANY = settings(
 )
 
 
-async def _each(filled: Served, asks: list[tuple[str, str, Any]]) -> None:
+async def each(filled: Served, asks: list[tuple[str, str, Any]]) -> None:
+    """Sends all; what is refused must be so in a known form, what is put must be what is got, and SECRET nowhere."""
     for method, path, body in asks:
         answer = await filled.ask(method, path, body)
         if answer.status != 200:
@@ -68,7 +69,7 @@ async def test_any_json_at_any_level_of_a_put_is_200_or_a_4xx(filled: Served, se
         asks.append(("PUT", f"/_inference/{task_type}/e{len(asks)}", body))
 
     collect()
-    await _each(filled, asks)
+    await each(filled, asks)
 
 
 async def test_any_json_in_an_update_is_200_or_a_4xx(filled: Served) -> None:
@@ -80,7 +81,7 @@ async def test_any_json_in_an_update_is_200_or_a_4xx(filled: Served) -> None:
         asks.append(("PUT", "/_inference/completion/c/_update", body))
 
     collect()
-    await _each(filled, asks)
+    await each(filled, asks)
 
 
 async def test_any_json_in_a_request_is_200_or_a_4xx(filled: Served) -> None:
@@ -95,7 +96,7 @@ async def test_any_json_in_a_request_is_200_or_a_4xx(filled: Served) -> None:
         asks.append(("POST", "/_inference/embedding/c", body))
 
     collect()
-    await _each(filled, asks)
+    await each(filled, asks)
 
 
 async def test_any_bytes_are_200_or_a_4xx(filled: Served) -> None:
@@ -108,4 +109,4 @@ async def test_any_bytes_are_200_or_a_4xx(filled: Served) -> None:
         asks.append(("PUT", "/_inference/completion/x", raw))
 
     collect()
-    await _each(filled, asks)
+    await each(filled, asks)
