@@ -36,6 +36,7 @@ _FUTURES = {
     (HttpVersion11, False): "Connection: close\r\n",
 }
 
+_JSON_HEADERS = {**PRODUCT, "Content-Type": JSON}
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -114,7 +115,7 @@ def _beginning(version: HttpVersion, status: int, headers: tuple[tuple[str, str]
 def json(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """``document`` as JSON; members that are ``msgspec.Raw`` go out byte for byte."""
     return Answer(
-        _ENCODER.encode(document), status=status, headers={**PRODUCT, "Content-Type": JSON, **(headers or {})}
+        _ENCODER.encode(document), status=status, headers={**_JSON_HEADERS, **headers} if headers else _JSON_HEADERS
     )
 
 

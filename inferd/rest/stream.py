@@ -1,7 +1,7 @@
 """Sends an event stream: the one place that knows the status has left, so that failures must become events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -12,7 +12,6 @@ from inferd import sse
 from inferd.errors import Document, Failure
 from inferd.rest.answer import PRODUCT, Answer
 from inferd.rest.request import Request
-from inferd.services import Piped
 
 Item = TypeVar("Item")
 
@@ -70,8 +69,10 @@ class EventStream:
         self._look_in()
         try:
             self._request.note_first_chunk()
-            if isinstance(batches, Piped):
-                await batches.pipe(lambda batch: self._sent(encode(batch)), self._taken)
+            # See Piped. Asked for by its name: isinstance with a Protocol takes forty times as long.
+            pipe: Callable[..., Awaitable[None]] | None = getattr(batches, "pipe", None)
+            if pipe is not None:
+                await pipe(lambda batch: self._sent(encode(batch)), self._taken)
             else:
                 await self._pull(batches, encode)
             self._finish(_DONE)

@@ -6,7 +6,7 @@ it Tools. The openai service comes through the same door. docs/services.md walks
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -53,7 +53,6 @@ class SettingInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     supported_task_types: list[TaskType]
 
 
-@runtime_checkable
 class Piped(Protocol[Item_co]):
     """What a stream of items may offer besides being iterated over: to hand them on in the moment they come."""
 
