@@ -1,8 +1,9 @@
 """2,000 chats whose clients leave at random moments: how soon their requests upstream end, and what is left of them.
 
 Run by hand: ``python -m bench.leaving [chats] [inferd|aiohttp]``. The gateway runs in this process, on uvloop; provider
-and clients in a second one. ``ends`` is the time from a client's leaving to the end of its connection at the provider,
-both seen by that process; memory is the gateway's resident set.
+and clients in a second one. ``cut`` counts clients whose connection was reset before they left; ``ends`` is the time
+from a client's leaving to the end of its connection at the provider, both seen by that process; memory is the gateway's
+resident set.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ class Others:
         self.chats = chats
         self.left: dict[int, float] = {}
         self.ended: dict[int, float] = {}
-        self.begun = 0
+        self.begun = self.cut = 0
 
     async def provide(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One chat upstream, without an end of its own."""
@@ -76,6 +77,8 @@ class Others:
                     pass
         except TimeoutError:
             pass
+        except ConnectionError:
+            self.cut += 1
         self.left[number] = time.perf_counter()
         writer.transport.abort()
 
@@ -83,7 +86,7 @@ class Others:
         """All of them, once; the figures."""
         self.left.clear()
         self.ended.clear()
-        self.begun = 0
+        self.begun = self.cut = 0
         await asyncio.gather(*(self.come_and_go(port, number) for number in range(self.chats)))
         until = time.perf_counter() + PATIENCE
         while len(self.ended) < self.begun and time.perf_counter() < until:
@@ -92,6 +95,7 @@ class Others:
         return {
             "reached": self.begun,
             "open": self.begun - len(self.ended),
+            "cut": self.cut,
             "p50": ends[len(ends) // 2],
             "p99": ends[len(ends) * 99 // 100],
             "max": ends[-1],
@@ -128,8 +132,8 @@ async def gateway(chats: int, client: str) -> None:
                 told = json.loads(await child.stdout.readline())
                 peak.cancel()
                 print(
-                    f"reached the provider {told['reached']:4.0f}  left open {told['open']:.0f}  ends ms "
-                    f"p50 {told['p50']:.1f} p99 {told['p99']:.1f} max {told['max']:.1f}"
+                    f"reached the provider {told['reached']:4.0f}  left open {told['open']:.0f} cut {told['cut']:.0f}  "
+                    f"ends ms p50 {told['p50']:.1f} p99 {told['p99']:.1f} max {told['max']:.1f}"
                 )
                 await asyncio.sleep(1.0)
                 print(seen(inferd))

@@ -14,6 +14,7 @@ from yarl import URL
 
 from inferd.app import App, assembled
 from inferd.config import load
+from inferd.daemon.acceptor import BACKLOG
 from inferd.log import Log
 from inferd.simulator import Simulator
 
@@ -109,7 +110,7 @@ async def served(folder: Path, **options: str) -> AsyncIterator[Served]:
         async with assembled(config, {}, Log(config.log, log), "127.0.0.1") as app:
             runner = web.ServerRunner(app.server, shutdown_timeout=1)
             await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
+            site = web.TCPSite(runner, "127.0.0.1", 0, backlog=BACKLOG)
             await site.start()
             try:
                 async with aiohttp.ClientSession(
