@@ -47,8 +47,12 @@ class _Job(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    offsets: list[list[Offsets]] = []
+    # Those of each text are read by themselves: a hundred thousand lists made in one go would hold up the others.
+    offsets: list[msgspec.Raw] = []
     failure: str | None = None
+
+
+_OFFSETS = msgspec.msgpack.Decoder(list[Offsets])
 
 
 def is_needed(texts: Sequence[str], settings: ChunkingSettings) -> bool:
@@ -84,7 +88,7 @@ def answer_of(
     answer = msgspec.msgpack.decode(encoded, type=_Answer)
     if answer.failure is not None:
         raise IllegalArgument(answer.failure)
-    return [slices(text, offsets) for text, offsets in zip(texts, answer.offsets, strict=True)]
+    return [slices(text, _OFFSETS.decode(found)) for text, found in zip(texts, answer.offsets, strict=True)]
 
 
 def main() -> int:
@@ -99,7 +103,9 @@ def main() -> int:
     task = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Job)
     answer = _Answer()
     try:
-        answer.offsets = [offsets(text.decode("utf-8", "surrogatepass"), task.settings, _watch) for text in task.texts]
+        for text in task.texts:
+            found = offsets(text.decode("utf-8", "surrogatepass"), task.settings, _watch)
+            answer.offsets.append(msgspec.Raw(msgspec.msgpack.encode(found)))
     except Failure as failure:
         answer = _Answer(failure=failure.reason)
     sys.stdout.buffer.write(bytes([_NO_MORE_MARKS]) + msgspec.msgpack.encode(answer))
