@@ -22,6 +22,10 @@ from inferd.xcontent import parse_object
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_TIMEOUTS = {TaskType.COMPLETION: 120.0, TaskType.CHAT_COMPLETION: 120.0}
 
+# Bytes of an endpoint's settings. What is larger is nobody's, and would hold the loop for seconds: settings are read at
+# once, and printed where they are wrong.
+MAX_SETTINGS = 512 * 1024
+
 # Longer waits are not kept in timers; a stream outlives its timeout anyway.
 LONGEST_TIMEOUT = 7 * 86_400.0
 
@@ -169,12 +173,15 @@ class Request:
 
     def raw(self) -> Awaitable[bytes]:
         """The body, unpacked; empty if there is none. See ``body.receive`` for the failures."""
-        server = self.parts.config.server
-        return body.receive(self.http, limit=server.max_body, timeout=server.body_timeout)
+        return self._received(self.parts.config.server.max_body)
 
     async def document(self) -> Document:
-        """The body as one JSON object; BodyMissing or MalformedContent otherwise."""
-        return parse_object(body.required(await self.raw()))
+        """The body as one JSON object, of settings; BodyMissing or MalformedContent for anything else."""
+        limit = min(self.parts.config.server.max_body, MAX_SETTINGS)
+        return parse_object(body.required(await self._received(limit)))
+
+    def _received(self, limit: int) -> Awaitable[bytes]:
+        return body.receive(self.http, limit=limit, timeout=self.parts.config.server.body_timeout)
 
 
 def trace_context(traceparent: str | None) -> str | None:

@@ -185,6 +185,15 @@ async def test_checks_come_in_order(inferd: Served, path: str, sent: object, exp
     assert inferd.simulator.requests == 0
 
 
+@pytest.mark.parametrize("path", ["completion/e", "completion/e/_update"])
+async def test_settings_are_not_endless(inferd: Served, path: str) -> None:
+    answer = await inferd.ask("PUT", f"/_inference/{path}", b" " * (512 * 1024) + b"{}")
+    expected = status("the request body is larger than [524288] bytes", 413)
+    assert (answer.status, answer.body) == (413, expected)
+    most = await inferd.ask("PUT", f"/_inference/{path}", b" " * (512 * 1024 - 2) + b"{}")
+    assert most.status == 400
+
+
 async def test_an_id_is_taken_once_and_said_before_the_provider_is_asked(inferd: Served) -> None:
     await inferd.put("e", "completion")
     asked = inferd.simulator.requests
