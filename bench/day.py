@@ -30,10 +30,11 @@ CONNECTIONS = 64
 # Between a PUT, its endpoint's use and its DELETE lie so many requests: a slow sync must not let one overtake another.
 APART = 3_000
 
-# What may be held more at the end than after the second tenth: caches fill slowly, and idle connections come and go.
+# What may be held more at the end than after the second tenth: idle connections come and go, and the limits of
+# endpoints deleted within the last minute are remembered, more of them when the machine is quick.
 MEMORY_GROWTH = 8.0
 OTHER_GROWTH = 16
-OBJECT_GROWTH = 2_000
+OBJECT_GROWTH = 8_000
 
 REST_TIME = 30.0
 
