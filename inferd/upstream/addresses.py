@@ -8,6 +8,7 @@ global, and differs between Python versions.
 import re
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -77,15 +78,12 @@ class AddressPolicy:
     def __init__(self, *, private: bool, allow: Iterable[str] = ()) -> None:
         self._private = private
         self._allowed = [_exception(entry) for entry in allow]
+        # Asked at every connection, and mostly about the same few; what it depends on never changes.
+        self._is_allowed = lru_cache(maxsize=1024)(self._judged)
 
     def check(self, address: str, port: int) -> None:
         """AddressRefused if ``address``, a numeric one, may not be connected to at ``port``; ValueError for a name."""
-        ip = _plain(ip_address(address.partition("%")[0]))
-        if _is_never(ip):
-            raise AddressRefused
-        if self._private or not _within(ip, _PRIVATE):
-            return
-        if not any(port == allowed and _within(ip, (network,)) for network, allowed in self._allowed):
+        if not self._is_allowed(address, port):
             raise AddressRefused
 
     def check_url(self, url: str) -> None:
@@ -101,6 +99,14 @@ class AddressPolicy:
             raise BadUrl(str(refused)) from None
         except ValueError:
             return
+
+    def _judged(self, address: str, port: int) -> bool:
+        ip = _plain(ip_address(address.partition("%")[0]))
+        if _is_never(ip):
+            return False
+        if self._private or not _within(ip, _PRIVATE):
+            return True
+        return any(port == allowed and _within(ip, (network,)) for network, allowed in self._allowed)
 
 
 def is_loopback(host: str) -> bool:

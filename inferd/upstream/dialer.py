@@ -78,6 +78,8 @@ class Dialer:
 
         OSError, of the one that failed last, if none does.
         """
+        if len(addresses) == 1:
+            return await self._connected(origin, addresses[0], make)
         trying: set[asyncio.Task[Connection]] = set()
         try:
             for address in addresses:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 
 # Names that are looked up at once at most, each in a thread: so many may hang before others have to wait.
@@ -69,6 +70,7 @@ def _looked_up(host: str) -> list[str] | Exception:
     return list(dict.fromkeys(str(info[4][0]) for info in found))
 
 
+@lru_cache(maxsize=1024)
 def _is_numeric(host: str) -> bool:
     try:
         ip_address(host)
