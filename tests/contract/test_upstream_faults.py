@@ -18,7 +18,7 @@ from tests.served import API_KEY, Answer, Served, served
 
 CLIENTS = ("inferd", "aiohttp")
 OPTIONS = {
-    "upstream_stream_idle_timeout": "1",
+    "upstream_stream_idle_timeout": "3",
     "upstream_connect_timeout": "1",
     "upstream_max_response": str(1024 * 1024),
     "upstream_private_networks": "allow",
