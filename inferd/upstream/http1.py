@@ -109,12 +109,18 @@ class Headers(Mapping[str, str]):
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]  # no other default
         """The value, else ``default``."""
-        wanted = name.lower().encode("latin-1", "replace")
+        wanted = _lowered(name)
         size = len(wanted)
         for given, value in self._pairs:
             if len(given) == size and given.lower() == wanted:
                 return value.decode("latin-1")
         return default
+
+
+# The names asked for are written in the source: few.
+@lru_cache(maxsize=64)
+def _lowered(name: str) -> bytes:
+    return name.lower().encode("latin-1", "replace")
 
 
 class Answer:
