@@ -144,7 +144,7 @@ def test_who_leaves_takes_the_request_upstream_along(
 @both_loops
 def test_who_leaves_with_the_whole_answer_has_been_served(tmp_path: Path, client: str, loop: Loop) -> None:
     # The end of the body upstream is still to come when the client has everything.
-    said = [STREAM_HEAD, chunk(delta("hello", "stop")), chunk(DONE), script.stall]
+    said: Script = [STREAM_HEAD, chunk(delta("hello", "stop")), chunk(DONE), script.stall]
 
     async def scenario() -> None:
         async with served(tmp_path, upstream_client=client) as inferd, scripted(said) as upstream:

@@ -8,7 +8,6 @@ from inferd.upstream.client import Request
 from inferd.upstream.http1 import (
     MAX_HEAD,
     MAX_HEADERS,
-    MAX_TAKEN,
     Answer,
     AnswerParser,
     NotHttp,
@@ -296,27 +295,3 @@ def test_any_bytes_are_an_answer_or_a_refusal(junk: bytes, size: int, start: byt
     except NotHttp:
         return
     assert answer.size == sum(map(len, answer.parts)) and (answer.status or not answer.complete)
-
-
-@pytest.mark.parametrize(
-    ("parts", "taken"),
-    [
-        ([1, 1], [2]),
-        ([MAX_TAKEN], [MAX_TAKEN]),
-        ([MAX_TAKEN + 1], [MAX_TAKEN, 1]),
-        ([3 * MAX_TAKEN, 1], [MAX_TAKEN, MAX_TAKEN, MAX_TAKEN, 1]),
-        ([MAX_TAKEN - 1, 2, 3], [MAX_TAKEN - 1, 5]),
-        ([1, MAX_TAKEN, 1], [1, MAX_TAKEN, 1]),
-        ([1, MAX_TAKEN + 1], [1, MAX_TAKEN, 1]),
-        ([MAX_TAKEN // 2] * 5, [MAX_TAKEN, MAX_TAKEN, MAX_TAKEN // 2]),
-    ],
-)
-def test_much_is_taken_piece_by_piece(parts: list[int], taken: list[int]) -> None:
-    answer = Answer()
-    answer.parts = [bytes([number]) * size for number, size in enumerate(parts)]
-    answer.size, whole = sum(parts), b"".join(answer.parts)
-    pieces = []
-    while answer.parts:
-        pieces.append(answer.take())
-    assert [len(piece) for piece in pieces] == taken
-    assert (b"".join(pieces), answer.size, answer.take()) == (whole, 0, b"")
