@@ -156,7 +156,7 @@ FAILED: list[tuple[str, str]] = [
     ("reasoning_details: type", detail('{"text":"t"}')),
     ("reasoning_details: type unknown", detail('{"type":"reasoning.foo"}')),
     ("reasoning_details: reasoning.encrypted needs data", detail('{"type":"reasoning.encrypted","text":"t"}')),
-    ("reasoning_details: reasoning.summary needs summary", detail('{"type":"reasoning.summary"}')),
+    ("reasoning_details: reasoning.summary needs summary", detail('{"type":"reasoning.summary","text":"t"}')),
     ("reasoning_details: reasoning.text needs text or signature", detail('{"type":"reasoning.text","index":0}')),
     ("reasoning_details: unknown key", detail('{"type":"reasoning.text","text":"t","data":"d"}')),
     ("tool_choice: both parts required", field('"tool_choice":|{"type":"function"}')),
