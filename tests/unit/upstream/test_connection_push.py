@@ -153,3 +153,21 @@ async def test_a_push_that_was_given_up_takes_nothing_more(wire: Wire) -> None:
     await wire.say(b"2\r\nok\r\n0\r\n\r\n")
     await wire.until("free")
     assert (await rest(response), take.taken) == (b"ok", [])
+
+
+async def test_a_bug_of_who_takes_ends_the_connection_and_leaves_nobody_waiting(wire: Wire) -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    bug = LookupError("bug")
+
+    def take(_: bytes) -> float:
+        raise bug
+
+    response = await wire.answered(CHUNKED)
+    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    await asyncio.sleep(0)
+    await wire.say(b"3\r\none\r\n")
+    with pytest.raises(Broken, match="the answer broke off"):
+        await pushing
+    await wire.gone()
+    assert told == [bug]
