@@ -33,20 +33,21 @@ LINGERING = 2.0
 INSIDES = (
     "_buffer_paused", "_close", "_drain_helper", "_drain_waiter", "_force_close", "_handle_request", "_keepalive",
     "_keepalive_handle", "_keepalive_timeout", "_loop", "_messages", "_next_keepalive_close_time", "_parser",
-    "_process_keepalive", "_reading_paused", "_upgraded", "_waiter",
+    "_process_keepalive", "_reading_paused", "_request_in_progress", "_upgraded", "_waiter",
 )  # fmt: skip
 
 
 class _Connection(RequestHandler):
     """aiohttp would echo a malformed message to its sender and log it with a traceback: key and all."""
 
-    __slots__ = ("_inferd", "_log", "_serving", "remote")
+    __slots__ = ("_held", "_inferd", "_log", "_serving", "remote")
 
     def __init__(self, manager: "Server", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
         self._inferd = manager
         self._log = manager.log
         self._serving: asyncio.Task[None] | None = None
+        self._held: list[Any] = []
         self.remote: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,6 +67,9 @@ class _Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol; aiohttp's own task is woken only for what is not common."""
+        if self._held:
+            self._messages.extend(self._held)
+            self._held.clear()
         waiter = self._waiter
         # Without it aiohttp's method only parses and queues.
         self._waiter = None
@@ -73,6 +77,22 @@ class _Connection(RequestHandler):
             super().data_received(data)
         finally:
             self._waiter = waiter
+        if waiter is not None:
+            self._look()
+        elif len(self._messages) == 1 and not self._request_in_progress and not self._upgraded:
+            # aiohttp's task has not begun, or is about to come back: it would take a new connection's first request,
+            # and with a busy client each that follows. It does not see this one, and waits by the time it is let go.
+            self._held.append(self._messages.popleft())
+            self._loop.call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        self._messages.extend(self._held)
+        self._held.clear()
+        self._look()
+
+    def _look(self) -> None:
+        """Has what has come served, if nothing is."""
+        waiter = self._waiter
         if not self._messages or self._serving is not None or waiter is None or waiter.done():
             return
         if not self._begin():
@@ -111,8 +131,7 @@ class _Connection(RequestHandler):
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
-        if self._messages and self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._look()
 
     def _process_keepalive(self) -> None:
         if self._serving is None:

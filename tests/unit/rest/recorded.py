@@ -76,10 +76,12 @@ def made_server(dispatch: server.Dispatch = echo, keepalive_timeout: float = 30)
     return Server(dispatch, Log(LogConfig(), io.StringIO()), keepalive_timeout=keepalive_timeout)
 
 
-async def connected(dispatch: server.Dispatch, keepalive_timeout: float = 30) -> tuple[_Connection, Recorded]:
-    """A connection of a new server, and where it writes."""
+async def connected(
+    dispatch: server.Dispatch, keepalive_timeout: float = 30, rest: int = 2
+) -> tuple[_Connection, Recorded]:
+    """A connection of a new server, ``rest`` turns old, and where it writes."""
     transport, connection = Recorded(), made_server(dispatch, keepalive_timeout)()
     assert isinstance(connection, _Connection)
     connection.connection_made(transport)
-    await turns(2)
+    await turns(rest)
     return connection, transport

@@ -24,9 +24,12 @@ def _plain() -> Iterator[None]:
         yield
 
 
-async def _spoken(pieces: Sequence[bytes], pause: int) -> tuple[bytes, bool]:
-    """What is answered to ``pieces`` that come ``pause`` turns apart, without dates; and whether it is closed then."""
-    connection, transport = await connected(echo)
+async def _spoken(pieces: Sequence[bytes], pause: int, rest: int = 2) -> tuple[bytes, bool]:
+    """What is answered to ``pieces`` that come ``pause`` turns apart, without dates; and whether it is closed then.
+
+    ``rest`` are the turns from the connection's beginning to the first piece.
+    """
+    connection, transport = await connected(echo, rest=rest)
     for piece in pieces:
         if not transport.closed:
             connection.data_received(piece)
@@ -70,17 +73,21 @@ MESSAGES = {
     st.lists(st.sampled_from(sorted(MESSAGES)), min_size=1, max_size=5),
     st.lists(st.integers(0, 400), max_size=6),
     st.integers(0, 3),
+    st.integers(0, 2),
 )
-@example(["post", "get"], [], 0)
-@example(["get"] * 50, [], 0)
-@example(["slow", "post", "nonsense"], [60], 0)
-def test_bytes_cut_anywhere_are_answered_the_same_both_ways(names: list[str], cuts: list[int], pause: int) -> None:
+@example(["post", "get"], [], 0, 0)
+@example(["get"] * 50, [], 0, 0)
+@example(["slow", "post", "nonsense"], [60], 0, 2)
+@example(["post", "upgrade", "get"], [70, 90], 0, 0)
+def test_bytes_cut_anywhere_are_answered_the_same_both_ways(
+    names: list[str], cuts: list[int], pause: int, rest: int
+) -> None:
     said = b"".join(MESSAGES[name] for name in names)
     ends = [0, *sorted(cut for cut in cuts if cut < len(said)), len(said)]
     pieces = [said[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
-    at_once = asyncio.run(_spoken(pieces, pause))
+    at_once = asyncio.run(_spoken(pieces, pause, rest))
     with _plain():
-        assert asyncio.run(_spoken(pieces, pause)) == at_once
+        assert asyncio.run(_spoken(pieces, pause, rest)) == at_once
 
 
 @pytest.mark.parametrize("name", sorted(MESSAGES))
@@ -129,3 +136,26 @@ def test_the_common_request_is_served_at_once_and_all_else_by_aiohttp() -> None:
         begun.clear()
         asyncio.run(_spoken([MESSAGES["post"] * 2], 0))
         assert begun == [False]
+
+
+def test_a_new_connection_s_first_request_is_served_at_once_too() -> None:
+    begun: list[bool] = []
+    begin = _Connection._begin
+
+    def noted(self: _Connection) -> bool:
+        begun.append(begin(self))
+        return begun[-1]
+
+    with patch.object(_Connection, "_begin", noted):
+        assert asyncio.run(_spoken([MESSAGES["post"]], 0, rest=0))[0].startswith(b"HTTP/1.1 200 OK")
+        assert begun == [True]
+        # As is what follows two that came together, however soon it comes.
+        for pause in range(20):
+            begun.clear()
+            told, _ = asyncio.run(_spoken([MESSAGES["post"] * 2, MESSAGES["get"], MESSAGES["get"]], pause))
+            assert told.count(b"200 OK") == 4
+        assert begun[1:] == [True, True]
+        # What comes while the first is held joins it.
+        begun.clear()
+        assert asyncio.run(_spoken([MESSAGES["slow"], MESSAGES["get"]], 0, rest=0))[0].count(b"200 OK") == 2
+        assert begun == []
