@@ -17,6 +17,10 @@ from inferd.xcontent import decoder_of, parse_object
 
 PARSER = "cluster:internal/xpack/inference"
 
+# CPython 3.11 takes 0.2 µs to find an enum's member, and next to nothing to find a module's own name.
+_ANY, _CHAT, _COMPLETION = TaskType.ANY, TaskType.CHAT_COMPLETION, TaskType.COMPLETION
+_EMBEDDING, _RERANK = TaskType.EMBEDDING, TaskType.RERANK
+
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
     """``timeout`` is taken and has no effect: only the query parameter counts (BaseInferenceActionRequest)."""
@@ -39,14 +43,14 @@ async def read(request: Request) -> tuple[Endpoint, InferenceRequest]:
     (TransportInferenceActionProxy). StatusFailure 400 for a chat: those stream, through ``_unified`` only.
     """
     requested, store = request.task_type, request.parts.store
-    endpoint = store.get(request.inference_id) if requested is TaskType.ANY else None
+    endpoint = store.get(request.inference_id) if requested is _ANY else None
     task_type = endpoint.task_type if endpoint is not None else requested
-    if task_type is TaskType.CHAT_COMPLETION:
+    if task_type is _CHAT:
         raise chat_refused(request.inference_id)
-    check = partial(_parsed, task_type=task_type, named=requested is not TaskType.ANY)
+    check = partial(_parsed, task_type=task_type, named=requested is not _ANY)
     asked = await long_body.checked(request.parts.aside, await request.raw(), check)
     endpoint = store.get(request.inference_id)
-    if endpoint.task_type is TaskType.CHAT_COMPLETION:
+    if endpoint.task_type is _CHAT:
         raise chat_refused(request.inference_id)
     check_requested(requested, endpoint)
     return endpoint, asked
@@ -54,7 +58,7 @@ async def read(request: Request) -> tuple[Endpoint, InferenceRequest]:
 
 def check_requested(requested: TaskType, endpoint: Endpoint) -> None:
     """StatusFailure 400 if the path names another task type than the endpoint has."""
-    if requested not in (TaskType.ANY, endpoint.task_type):
+    if requested not in (_ANY, endpoint.task_type):
         raise StatusFailure(
             f"Incompatible task_type, the requested type [{requested}] "
             f"does not match the model type [{endpoint.task_type}]"
@@ -71,9 +75,9 @@ def chat_refused(inference_id: str) -> StatusFailure:
 
 
 def _parsed(raw: bytes, task_type: TaskType, *, named: bool) -> InferenceRequest:
-    if task_type is TaskType.EMBEDDING:
+    if task_type is _EMBEDDING:
         return embedding_request.parse(raw)
-    if task_type is TaskType.RERANK:
+    if task_type is _RERANK:
         # No endpoint reranks, so its body is only looked at for being JSON: what follows refuses it anyway.
         parse_object(raw)
         return InferenceRequest(input=[])
@@ -90,7 +94,7 @@ def _checked(raw: bytes, task_type: TaskType, *, named: bool) -> InferenceReques
         problems.append("Field [input] cannot be null")
     elif not body.input and body.input != "":
         problems.append("Field [input] cannot be an empty array")
-    if input_type is not None and named and task_type is TaskType.COMPLETION:
+    if input_type is not None and named and task_type is _COMPLETION:
         problems.append(f"Field [input_type] cannot be specified for task type [{task_type}]")
     if body.chunking_settings not in (UNSET, None) and body.chunk is not True:
         problems.append(embedding_request.WITHOUT_CHUNK)
