@@ -7,15 +7,12 @@ from inferd.steps import LONG
 
 
 class Blocks:
-    """Bytes that are written part by part; ``len`` is how many there are."""
+    """Bytes that are written part by part."""
 
     def __init__(self) -> None:
         self._full: list[bytes] = []
         self._last = BytesIO()
         self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
 
     def write(self, part: bytes) -> None:
         """Adds ``part``."""
