@@ -132,7 +132,8 @@ def with_endpoints(mixed: list[Request], port: int) -> list[Request]:
             path = f"/_inference/completion/day-@@@@@@-{number}"
             made = request(200, "PUT", path, settings(work.COMPLETION, port))
             used = request(200, "POST", path, work.COMPLETION.body)
-            mixed.insert(at + 4 * number, (made, used, request(200, "DELETE", path))[stage])
+            # Spread, too: the syncs of many at once would take longer than the others' requests in between.
+            mixed.insert(at + APART // count * number, (made, used, request(200, "DELETE", path))[stage])
     return mixed
 
 
