@@ -183,6 +183,27 @@ async def test_a_client_that_left_before_a_write_is_no_bug(inferd: Served) -> No
     assert here.lines[0]["status"] == 499
 
 
+async def test_a_client_that_leaves_with_the_whole_of_its_stream_was_served(inferd: Served) -> None:
+    waiting = Waiting()
+
+    async def handle(asked: Request) -> Answer:
+        async def batches() -> AsyncIterator[list[bytes]]:
+            yield [b"first\n\n"]
+
+        await EventStream(asked, envelope).send(batches(), b"".join)
+        return await waiting.handle(asked)
+
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        reader, writer = await here.connect()
+        writer.write(request("GET", "/x"))
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"[DONE]\n\n")
+            await waiting.begun.wait()
+            writer.close()
+            await inferd.parts.open.none_left()
+    assert [(line["message"], line["status"]) for line in here.lines] == [("request", 200)]
+
+
 async def test_a_draining_daemon_closes_its_connections(inferd: Served) -> None:
     inferd.parts.draining = True
     async with serving(inferd.parts, [Route("GET", "/x", _fine)]) as here:
