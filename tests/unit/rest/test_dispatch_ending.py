@@ -1,0 +1,106 @@
+"""Requests that end before their answer does: cut by the daemon, or left by their client."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from inferd.errors import StatusFailure, envelope
+from inferd.rest.answer import Answer
+from inferd.rest.request import Request
+from inferd.rest.routing import Route
+from inferd.rest.stream import EventStream
+from tests.served import Served
+from tests.unit.rest.serving import request, serving
+
+
+class Waiting:
+    """A handler that waits until it is ended."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def handle(self, request: Request) -> Answer:
+        """Waits for ever."""
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("carrier", "begins"),
+    [("body", b'{"error":{"root_cause"'), ("event", b'event: error\ndata: {"error":{"root_cause"'),
+     ("chat", b'event: error\ndata: {"error":{"code":"service_unavailable"')],
+)  # fmt: skip
+async def test_a_request_that_is_cut_gets_its_answer(inferd: Served, carrier: str, begins: bytes) -> None:
+    waiting = Waiting()
+    async with serving(inferd.parts, [Route("GET", "/x", waiting.handle, carrier=carrier)]) as here:
+        asked = asyncio.create_task(here.ask("GET", "/x"))
+        await waiting.begun.wait()
+        assert inferd.parts.open.cut(StatusFailure("shutting down", 503, headers={"Retry-After": "1"})) == 1
+        head, told = await asked
+    assert head.startswith("HTTP/1.1 503 ") and "Retry-After: 1" in head
+    assert told.startswith(begins)
+    assert waiting.ended.is_set() and len(inferd.parts.open) == 0
+    assert [line["status"] for line in here.lines] == [503]
+
+
+async def test_a_client_that_leaves_ends_its_request(inferd: Served) -> None:
+    waiting = Waiting()
+    async with serving(inferd.parts, [Route("GET", "/x", waiting.handle)]) as here:
+        _, writer = await here.connect()
+        writer.write(request("GET", "/x"))
+        await waiting.begun.wait()
+        writer.close()
+        async with asyncio.timeout(10):
+            await waiting.ended.wait()
+            await inferd.parts.open.none_left()
+    assert [(line["message"], line["status"]) for line in here.lines] == [("request", 499)]
+
+
+async def test_a_client_that_left_before_a_write_is_no_bug(inferd: Served) -> None:
+    begun, gone = asyncio.Event(), asyncio.Event()
+
+    async def handle(asked: Request) -> Answer:
+        begun.set()
+        await asyncio.shield(gone.wait())
+        transport = asked.http.transport
+        assert transport is not None
+        transport.abort()
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        asked = asyncio.create_task(here.say(request("GET", "/x")))
+        await begun.wait()
+        gone.set()
+        with suppress(ConnectionError):
+            assert await asked == b""
+        async with asyncio.timeout(10):
+            await inferd.parts.open.none_left()
+    assert [line["message"] for line in here.lines] == ["request"]
+    assert here.lines[0]["status"] == 499
+
+
+async def test_a_client_that_leaves_with_the_whole_of_its_stream_was_served(inferd: Served) -> None:
+    waiting = Waiting()
+
+    async def handle(asked: Request) -> Answer:
+        async def batches() -> AsyncIterator[list[bytes]]:
+            yield [b"first\n\n"]
+
+        await EventStream(asked, envelope).send(batches(), b"".join)
+        return await waiting.handle(asked)
+
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        reader, writer = await here.connect()
+        writer.write(request("GET", "/x"))
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"[DONE]\n\n")
+            await waiting.begun.wait()
+            writer.close()
+            await inferd.parts.open.none_left()
+    assert [(line["message"], line["status"]) for line in here.lines] == [("request", 200)]
