@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from unittest.mock import patch
@@ -155,7 +156,7 @@ def test_a_new_connection_s_first_request_is_served_at_once_too() -> None:
             told, _ = asyncio.run(_spoken([MESSAGES["post"] * 2, MESSAGES["get"], MESSAGES["get"]], pause))
             assert told.count(b"200 OK") == 4
         assert begun[1:] == [True, True]
-        # What comes while the first is held joins it.
+        # What comes while the first is held joins it; from Python 3.12 on aiohttp's task begins at once and holds none.
         begun.clear()
         assert asyncio.run(_spoken([MESSAGES["slow"], MESSAGES["get"]], 0, rest=0))[0].count(b"200 OK") == 2
-        assert begun == []
+        assert begun == ([] if sys.version_info < (3, 12) else [True, True])
