@@ -65,6 +65,8 @@ class Dispatcher:
             self._log_request(request, status, elapsed)
             # Last, so that whoever waits for the last one finds it in the log.
             self._parts.open.remove(request)
+            # It holds the request: whatever outlives the moment in a circle waits for a collector that seldom comes.
+            request.stream = None
 
     async def _handled(self, request: Request) -> Answer:
         try:

@@ -117,6 +117,10 @@ class _Connection(RequestHandler):
         try:
             response, left = await self._handle_request(cast(Any, http), None, cast(Any, self._inferd.request_handler))
             kept = bool(response.keep_alive) and not left
+        except asyncio.CancelledError:
+            # There is nobody to be told. A task that ends cancelled keeps the exception, and with it all that the
+            # request had at hand, until the collector comes to what is old: days.
+            pass
         finally:
             self._serving = None
             self._go_on(kept)

@@ -65,8 +65,9 @@ class EventReader(Generic[Item]):
         """See Piped; ends as the iteration would, and what was iterated over before does not come again."""
         if self._first is not None:
             first, self._first = self._first, None
-            if not write(first):
-                del first  # It may be large, and the wait long.
+            goes_on = write(first)
+            del first  # It may be hundreds of objects, and the stream long.
+            if not goes_on:
                 await ready()
 
         def take(data: bytes) -> bool:

@@ -1,6 +1,8 @@
 """Requests that end before their answer does: cut by the daemon, or left by their client."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -104,3 +106,38 @@ async def test_a_client_that_leaves_with_the_whole_of_its_stream_was_served(infe
             writer.close()
             await inferd.parts.open.none_left()
     assert [(line["message"], line["status"]) for line in here.lines] == [("request", 200)]
+
+
+class Held:
+    """What a handler has at hand while it runs."""
+
+
+async def test_what_a_stream_had_at_hand_goes_with_its_client(inferd: Served) -> None:
+    had: list[weakref.ref[Held]] = []
+
+    async def handle(asked: Request) -> Answer:
+        held = Held()
+        had.append(weakref.ref(held))
+
+        async def batches() -> AsyncIterator[list[bytes]]:
+            while True:
+                yield [b"x" * 65536]
+
+        return await EventStream(asked, envelope).send(batches(), b"".join)
+
+    gc.collect()
+    gc.disable()  # It would tidy up what this is about, though not when it is old.
+    try:
+        async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+            reader, writer = await here.connect()
+            writer.write(request("GET", "/x"))
+            async with asyncio.timeout(10):
+                await reader.readuntil(b"xxx")
+                writer.transport.abort()
+                await inferd.parts.open.none_left()
+                while here.server.connected:
+                    await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            assert [held() for held in had] == [None]
+    finally:
+        gc.enable()
