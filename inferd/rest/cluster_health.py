@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-
 from inferd.errors import IllegalArgument
 from inferd.rest import answer
 from inferd.rest.answer import Answer

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-
 from inferd.errors import Document, EndpointNotFound, StatusFailure
 from inferd.rest import answer, inference_id, task_type, validation
 from inferd.rest.answer import Answer

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-
 from inferd.rest import answer
 from inferd.rest.answer import Answer
 from inferd.rest.request import Request

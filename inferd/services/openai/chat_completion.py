@@ -6,7 +6,7 @@ from msgspec import UNSET, UnsetType
 from inferd.errors import StatusFailure
 from inferd.schema.chat_completion import ChatCompletionRequest, Chunk, Message, Tool, ToolChoice
 from inferd.services.openai.completion import StreamOptions
-from inferd.services.openai.events import EventReader
+from inferd.services.openai.events import EventReader, values
 from inferd.services.openai.settings import OpenAISettings
 
 
@@ -60,11 +60,8 @@ class ChunkReader(EventReader[Chunk]):
 
     def many(self, lines: bytes, count: int) -> list[Chunk] | None:
         """See EventReader."""
-        try:
-            chunks = _CHUNK.decode_lines(lines)
-        except (ValueError, RecursionError):
-            return None
-        return self._noted(chunks) if len(chunks) == count else None
+        chunks = values(_CHUNK, lines, count)
+        return None if chunks is None else self._noted(chunks)
 
     def _noted(self, chunks: list[Chunk]) -> list[Chunk]:
         for chunk in chunks:

@@ -6,9 +6,9 @@ import msgspec
 
 from inferd.errors import IllegalArgument, StatusFailure
 from inferd.schema.inference import Call, Completions
-from inferd.services.openai.events import EventReader
-from inferd.services.openai.settings import OpenAISettings
 from inferd.services.openai import usage
+from inferd.services.openai.events import EventReader, values
+from inferd.services.openai.settings import OpenAISettings
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -100,11 +100,8 @@ class TextReader(EventReader[str]):
 
     def many(self, lines: bytes, count: int) -> list[str] | None:
         """See EventReader."""
-        try:
-            chunks = _CHUNK.decode_lines(lines)
-        except (ValueError, RecursionError):
-            return None
-        return self._texts(chunks) if len(chunks) == count else None
+        chunks = values(_CHUNK, lines, count)
+        return None if chunks is None else self._texts(chunks)
 
     def _texts(self, chunks: list[_Chunk]) -> list[str]:
         texts = []

@@ -4,6 +4,8 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Generic, TypeVar
 
+import msgspec
+
 from inferd.errors import Failure, UpstreamRefusal
 from inferd.schema.inference import Call
 from inferd.services.openai.refusal import failure, upstream_error
@@ -175,6 +177,15 @@ class EventReader(Generic[Item]):
 
     def _finish(self, end: Failure | None) -> None:
         self._ended, self._end = True, end
+
+
+def values(decoder: "msgspec.json.Decoder[Item]", lines: bytes, count: int) -> list[Item] | None:
+    """What ``decoder`` finds in ``lines``, if that is ``count`` values; None otherwise: see ``EventReader.many``."""
+    try:
+        found = decoder.decode_lines(lines)
+    except (ValueError, RecursionError):
+        return None
+    return found if len(found) == count else None
 
 
 def _split(data: bytes) -> list[bytes]:

@@ -120,7 +120,9 @@ def test_requests_that_come_in_one_go_are_answered_in_their_order() -> None:
         assert not closed
 
 
-def test_the_common_request_is_served_at_once_and_all_else_by_aiohttp() -> None:
+@contextmanager
+def _noted() -> Iterator[list[bool]]:
+    """Which messages that stood alone were served at once, and which were not."""
     begun: list[bool] = []
     begin = _Connection._begin
 
@@ -129,6 +131,11 @@ def test_the_common_request_is_served_at_once_and_all_else_by_aiohttp() -> None:
         return begun[-1]
 
     with patch.object(_Connection, "_begin", noted):
+        yield begun
+
+
+def test_the_common_request_is_served_at_once_and_all_else_by_aiohttp() -> None:
+    with _noted() as begun:
         for name, at_once in (("post", True), ("chunked", True), ("old", True), ("upgrade", False),
                               ("short of its body", False), ("chunk of no size", False)):  # fmt: skip
             begun.clear()
@@ -140,14 +147,7 @@ def test_the_common_request_is_served_at_once_and_all_else_by_aiohttp() -> None:
 
 
 def test_a_new_connection_s_first_request_is_served_at_once_too() -> None:
-    begun: list[bool] = []
-    begin = _Connection._begin
-
-    def noted(self: _Connection) -> bool:
-        begun.append(begin(self))
-        return begun[-1]
-
-    with patch.object(_Connection, "_begin", noted):
+    with _noted() as begun:
         assert asyncio.run(_spoken([MESSAGES["post"]], 0, rest=0))[0].startswith(b"HTTP/1.1 200 OK")
         assert begun == [True]
         # As is what follows two that came together, however soon it comes.

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from inferd.simulator.answers import Refused
 from inferd.simulator.embeddings import answer
 from inferd.simulator.faults import Memory
+from tests.turns import counted
 
 
 async def ask(given: Any = "text", **fields: Any) -> Any:
@@ -77,18 +78,9 @@ async def test_token_ids_are_one_input_or_several() -> None:
 
 
 async def test_others_get_their_turn_while_many_are_made() -> None:
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
-    await ask(["text"] * 100, dimensions=2)
-    task.cancel()
-    assert turns >= 6
+    async with counted() as turns:
+        await ask(["text"] * 100, dimensions=2)
+    assert turns.count >= 6
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """Blocks are the bytes that were written, and the loop has its turns while they are put together."""
 
-import asyncio
-
 import pytest
 
 from inferd.steps import LONG
 from inferd.upstream.blocks import Blocks
+from tests.turns import counted
 
 
 def blocks_of(*parts: bytes) -> Blocks:
@@ -30,15 +29,6 @@ async def test_they_are_what_was_written(parts: tuple[bytes, ...]) -> None:
 
 
 async def test_others_have_their_turn_after_each_block() -> None:
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
-    await blocks_of(*[b"x" * LONG] * 5).whole()
-    task.cancel()
-    assert turns == 6
+    async with counted() as turns:
+        await blocks_of(*[b"x" * LONG] * 5).whole()
+    assert turns.count == 6

@@ -6,6 +6,7 @@ import pytest
 
 from inferd.upstream.client import Broken, Unreachable
 from inferd.upstream.http1 import MAX_TAKEN
+from tests.turns import counted
 from tests.unit.upstream.wire import CHUNKED, MUCH, OK, WHOLE, Wire, rest
 
 
@@ -182,19 +183,10 @@ async def test_an_answer_to_half_a_request_is_the_last(wire: Wire) -> None:
 async def test_who_reads_much_lets_others_have_their_turn(wire: Wire) -> None:
     response = await wire.answered(OK + b"Content-Length: 100000\r\n\r\n")
     wire.connection.data_received(b"a" * 100_000)
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    others = asyncio.create_task(other())
-    pieces = [await response.read() for _ in range(4)]
+    async with counted() as turns:
+        pieces = [await response.read() for _ in range(4)]
     assert [len(piece) for piece in pieces] == [MAX_TAKEN] * 3 + [100_000 - 3 * MAX_TAKEN]
-    assert turns == 3
-    others.cancel()
+    assert turns.count == 3
 
 
 async def test_what_nobody_has_read_goes_with_the_answer(wire: Wire) -> None:

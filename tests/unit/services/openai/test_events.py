@@ -11,7 +11,7 @@ from inferd.schema.endpoint import TaskType
 from inferd.schema.inference import Call
 from inferd.services import Tools
 from inferd.services.openai import events as module
-from inferd.services.openai.events import EventReader
+from inferd.services.openai.events import EventReader, values
 from inferd.upstream.client import Broken
 from inferd.upstream.stream import Stream
 from tests.unit.services.openai.endpoints import call
@@ -33,6 +33,14 @@ class Sizes(EventReader[int]):
     def many(self, lines: bytes, count: int) -> list[int] | None:
         self.counts.append(count)
         return list(map(len, lines.split(b"\n"))) if b"1" in lines else None
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [(b"1\n2", [1, 2]), (b"1", None), (b"1 2\n3", None), (b"1\n", None), (b"1\n{}", None), (b"1\n[" * 100_000, None)],
+)
+def test_lines_are_read_at_once_only_where_each_is_one_value(lines: bytes, found: list[int] | None) -> None:
+    assert values(msgspec.json.Decoder(int), lines, 2) == found
 
 
 def ended_badly(outcome: Read, cause: str) -> None:
