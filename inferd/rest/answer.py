@@ -67,8 +67,8 @@ class Answer:
         body = self.body
         head = self.head(http, len(body))
         if http.method == "HEAD" or self.status in _BODILESS:
-            body = b""
-        if len(body) <= _SMALL:
+            http.write(head)
+        elif len(body) <= _SMALL:
             http.write(head + body)
         else:
             http.write(head)
@@ -86,30 +86,31 @@ class Answer:
         break out of their lines.
         """
         self.prepared = True
-        status, headers, version = self.status, self.headers, http.version
+        version, status, headers = http.version, self.status, self.headers
         if self.keep_alive is None:
             self.keep_alive = http.keep_alive and "Connection" not in headers
-        framing = ""
-        if length is None and version == HttpVersion11:
-            framing = "Transfer-Encoding: chunked\r\n"
-        elif length is None:
-            self.keep_alive = False
+        framing = b""
+        if length is None:
+            if version == HttpVersion11:
+                framing = b"Transfer-Encoding: chunked\r\n"
+            else:
+                self.keep_alive = False
         elif status not in _BODILESS and (length or http.method != "HEAD"):
-            framing = f"Content-Length: {length}\r\n"
-        future = _FUTURES.get((version, self.keep_alive), "") if "Connection" not in headers else ""
-        beginning = _beginning(version, status, tuple(headers.items()))
-        return f"{beginning}{framing}Date: {rfc822_formatted_time()}\r\n{future}\r\n".encode()
+            framing = b"Content-Length: %d\r\n" % length
+        beginning = _beginning(version, self.keep_alive, status, tuple(headers.items()))
+        return b"%b%bDate: %b\r\n\r\n" % (beginning, framing, rfc822_formatted_time().encode())
 
 
 @lru_cache(256)
-def _beginning(version: HttpVersion, status: int, headers: tuple[tuple[str, str], ...]) -> str:
-    """The status line and ``headers``, which are nearly always the same."""
+def _beginning(version: HttpVersion, kept: bool, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """The status line and ``headers``, which are nearly always the same, and what becomes of the connection."""
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
         raise ValueError("a header holds the end of a line")
+    future = _FUTURES.get((version, kept), "") if "Connection" not in dict(headers) else ""
     # An upstream's Retry-After may be no text at all; what cannot be written is left out, as by aiohttp.
-    text = text.encode("utf-8", "ignore").decode()
-    return f"HTTP/{version[0]}.{version[1]} {status} {_REASONS.get(status, '')}\r\n{text}"
+    said = f"HTTP/{version[0]}.{version[1]} {status} {_REASONS.get(status, '')}\r\n{text}{future}"
+    return said.encode("utf-8", "ignore")
 
 
 def json(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

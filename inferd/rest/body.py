@@ -5,6 +5,7 @@ import zlib
 
 from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import StreamReader
 
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
 from inferd.rest.http import Http
@@ -26,23 +27,10 @@ async def receive(request: Http, *, limit: int, timeout: float) -> bytes:
     StatusFailure 415 for an encoding other than gzip, 413 for a body too large, 408 for one that does not arrive, 417
     for an ``Expect`` that cannot be met; IllegalArgument for gzip that is broken.
     """
-    if not request.can_read_body:
-        return b""
-    if (request.content_length or 0) > limit:
-        raise _too_large(limit)
-    if "Expect" in request.headers:
-        _invite(request)
-    try:
-        if request.content.is_eof():
-            # All of it came with the head, as small ones do: a clock would take longer than everything else here.
-            raw = _bounded(request.content.read_nowait(), limit)
-        else:
-            async with asyncio.timeout(timeout):
-                raw = await _received(request, limit)
-    except TimeoutError:
-        raise StatusFailure(f"the request body did not arrive within [{timeout:g}s]", 408) from None
-    except HttpProcessingError:
-        raise StatusFailure("the request body is malformed", 400) from None
+    if request.content is None:
+        raw = _bounded(request.body or b"", limit)
+    else:
+        raw = await _arriving(request, request.content, limit, timeout)
     encoding = request.headers.get("Content-Encoding") if raw else None
     return raw if encoding is None else await _understood(encoding, raw, limit)
 
@@ -76,9 +64,25 @@ def _invite(request: Http) -> None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-async def _received(request: Http, limit: int) -> bytes:
+async def _arriving(request: Http, content: StreamReader, limit: int, timeout: float) -> bytes:
+    if content.at_eof():
+        return b""
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    if "Expect" in request.headers:
+        _invite(request)
+    try:
+        async with asyncio.timeout(timeout):
+            return await _received(content, limit)
+    except TimeoutError:
+        raise StatusFailure(f"the request body did not arrive within [{timeout:g}s]", 408) from None
+    except HttpProcessingError:
+        raise StatusFailure("the request body is malformed", 400) from None
+
+
+async def _received(content: StreamReader, limit: int) -> bytes:
     parts, size = [], 0
-    while part := await request.content.readany():
+    while part := await content.readany():
         parts.append(part)
         size += len(part)
         if size > limit:

@@ -4,10 +4,11 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp.helpers import set_exception
+from aiohttp.http import HttpVersion11
 from multidict import MultiDict, MultiDictProxy
+from yarl import URL
 
 if TYPE_CHECKING:
-    from aiohttp import HttpVersion
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.http_parser import RawRequestMessage
     from aiohttp.streams import StreamReader
@@ -33,45 +34,50 @@ class Connection(Protocol):
 
 
 class Http:
-    """A request whose head has come, and ``content``, its body as it comes.
+    """A request whose head has come; it is cheap, for nothing is looked at before somebody asks.
 
-    It is what aiohttp's server makes for each message, but a tenth of the work: nothing is looked at before somebody
-    asks. ``raw_path`` is not decoded, ``remote`` is the client's address.
+    ``body`` is all of the body if that came with the head; else it is None, and ``content`` gives it as it comes.
+    ``raw_path`` is not decoded, ``remote`` is the client's address, ``keep_alive`` is False if the client wants the
+    connection closed after the answer.
     """
 
-    __slots__ = ("_connection", "_message", "_task", "content", "headers", "method", "raw_path", "remote", "version")
+    __slots__ = (
+        "_connection", "_task", "body", "content", "headers", "keep_alive", "method", "raw_path", "remote", "version",
+    )  # fmt: skip
 
-    def __init__(self, message: "RawRequestMessage", content: "StreamReader", connection: Connection) -> None:
-        self._message = message
-        self._connection = connection
-        self.content = content
-        self.method: str = message.method
-        self.raw_path: str = message.path
-        self.version: "HttpVersion" = message.version
-        self.headers: "CIMultiDictProxy[str]" = message.headers
+    def __init__(
+        self, method: str, raw_path: str, headers: "CIMultiDictProxy[str]", body: bytes | None, connection: Connection
+    ) -> None:
+        self.method = method
+        self.raw_path = raw_path
+        self.headers = headers
+        self.body = body
+        self.content: "StreamReader | None" = None
+        self.version = HttpVersion11
+        self.keep_alive = True
         self.remote = connection.remote
-        # aiohttp sets it to break a circle of references.
+        self._connection = connection
+        # aiohttp sets it, to break a circle of references.
         self._task: "asyncio.Task[None] | None" = None
 
     @property
     def query_string(self) -> str:
         """What follows the ``?``, decoded; empty if nothing does."""
-        return self._message.url.query_string if "?" in self.raw_path else ""
+        return self._url.query_string if "?" in self.raw_path else ""
 
     @property
     def query(self) -> "MultiDictProxy[str]":
         """The parameters in the query, decoded."""
-        return self._message.url.query if "?" in self.raw_path else _NO_QUERY
+        return self._url.query if "?" in self.raw_path else _NO_QUERY
 
     @property
-    def keep_alive(self) -> bool:
-        """False if the client wants the connection closed after the answer."""
-        return not self._message.should_close
+    def _url(self) -> URL:
+        return URL.build(query_string=self.raw_path.partition("?")[2].partition("#")[0], encoded=True)
 
     @property
     def can_read_body(self) -> bool:
         """True if there is something of the body that was not read yet, or may still come."""
-        return not self.content.at_eof()
+        return bool(self.body) if self.content is None else not self.content.at_eof()
 
     @property
     def content_length(self) -> int | None:
@@ -108,6 +114,7 @@ class Http:
     # What aiohttp's RequestHandler asks of the requests it is given.
 
     def _cancel(self, problem: BaseException) -> None:
+        assert self.content is not None  # or it would not be aiohttp's request
         set_exception(self.content, problem)
 
     def _finish(self) -> None:
@@ -119,7 +126,11 @@ def made(
     content: "StreamReader",
     connection: Connection,
     writer: "AbstractStreamWriter",
-    task: "asyncio.Task[None]",
+    task: "asyncio.Task[None] | None",
 ) -> Http:
     """aiohttp's request factory: answers write to the transport themselves."""
-    return Http(message, content, connection)
+    http = Http(message.method, message.path, message.headers, None, connection)
+    http.content = content
+    http.version = message.version
+    http.keep_alive = not message.should_close
+    return http

@@ -1,8 +1,8 @@
 """aiohttp's server as a long-running daemon needs it: quiet about broken messages, silent about itself, and fast.
 
-aiohttp parses every message and owns every connection. The common request, whose body has come with its head on a
-connection that has nothing else to do, is served at once by a task of its own, without the machinery aiohttp has for
-all others; both ways use the same requests and answers, so that nobody can tell them apart.
+aiohttp owns every connection. The common request is served at once by a task of its own, without aiohttp's parser and
+the machinery behind it; a connection that brings anything else is aiohttp's from then on. Both ways use the same
+requests and answers, so that nobody can tell them apart.
 
 What is used of aiohttp's insides is named in ``INSIDES``; a test says when it is no longer there.
 """
@@ -12,12 +12,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from aiohttp import web_server
-from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from inferd.errors import Failure, IllegalArgument, StatusFailure
 from inferd.log import Log
-from inferd.rest import answer
+from inferd.rest import answer, message
 from inferd.rest.answer import Answer
 from inferd.rest.http import Http, made
 
@@ -29,25 +28,32 @@ MAX_LINE = 8190
 # How long an unread body is still taken in after its request was refused, so that the client can read why. Seconds.
 LINGERING = 2.0
 
+# Bytes of a request whose end is waited for before aiohttp takes it, or of what came too early; and for how long such
+# an end is waited for, in seconds: many clients send a head and its body separately, but right after each other.
+MAX_HELD = 64 * 1024
+PATIENCE = 0.01
+
 # Names of RequestHandler's that are not promised, all of them used in this file only.
 INSIDES = (
-    "_buffer_paused", "_close", "_drain_helper", "_drain_waiter", "_force_close", "_handle_request", "_keepalive",
-    "_keepalive_handle", "_keepalive_timeout", "_loop", "_messages", "_next_keepalive_close_time", "_parser",
-    "_process_keepalive", "_reading_paused", "_request_in_progress", "_upgraded", "_waiter",
+    "_close", "_drain_helper", "_drain_waiter", "_force_close", "_keepalive", "_keepalive_handle",
+    "_keepalive_timeout", "_loop", "_next_keepalive_close_time", "_process_keepalive", "_reading_paused",
 )  # fmt: skip
 
 
 class _Connection(RequestHandler):
     """aiohttp would echo a malformed message to its sender and log it with a traceback: key and all."""
 
-    __slots__ = ("_held", "_inferd", "_log", "_serving", "remote")
+    __slots__ = ("_handed_over", "_held", "_inferd", "_log", "_patience", "_serving", "remote")
 
     def __init__(self, manager: "Server", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
         self._inferd = manager
         self._log = manager.log
         self._serving: asyncio.Task[None] | None = None
-        self._held: list[Any] = []
+        # What came and is not served yet; aiohttp's parser has seen nothing at all until it is handed over.
+        self._held = b""
+        self._patience: asyncio.TimerHandle | None = None
+        self._handed_over = False
         self.remote: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -61,63 +67,67 @@ class _Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """See asyncio.Protocol."""
         super().connection_lost(exc)
+        self._stop_waiting()
         self._stop_serving()
         self._inferd.connected -= 1
         self._inferd.on_disconnect()
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol; aiohttp's own task is woken only for what is not common."""
-        if self._held:
-            self._messages.extend(self._held)
-            self._held.clear()
-        waiter = self._waiter
-        # Without it aiohttp's method only parses and queues.
-        self._waiter = None
-        try:
+        """See asyncio.Protocol."""
+        if self._handed_over or self._close or self._force_close:
             super().data_received(data)
-        finally:
-            self._waiter = waiter
-        if waiter is not None:
-            self._look()
-        elif len(self._messages) == 1 and not self._request_in_progress and not self._upgraded:
-            # aiohttp's task has not begun, or is about to come back: it would take a new connection's first request,
-            # and with a busy client each that follows. It does not see this one, and waits by the time it is let go.
-            self._held.append(self._messages.popleft())
-            self._loop.call_soon(self._let_go)
-
-    def _let_go(self) -> None:
-        self._messages.extend(self._held)
-        self._held.clear()
-        self._look()
-
-    def _look(self) -> None:
-        """Has what has come served, if nothing is."""
-        waiter = self._waiter
-        if not self._messages or self._serving is not None or waiter is None or waiter.done():
             return
-        if not self._begin():
-            waiter.set_result(None)
+        if self._held:
+            data = self._held + data
+        if self._serving is not None:
+            self._hold(data)
+            return
+        read = message.read(data, self)
+        if read is not None and not read[1]:
+            self._begin(read[0])
+        elif read is not None and 0 < read[1] <= MAX_HELD - len(data):
+            self._wait_for_more(data)
+        else:
+            self._held = data
+            self._hand_over()
 
-    def _begin(self) -> bool:
-        """Serves the one request there is, if it is common and all there."""
-        message, content = self._messages[0]
-        if len(self._messages) > 1 or self._upgraded or self._buffer_paused:
-            return False
-        if not isinstance(message, RawRequestMessage) or not content.is_eof() or content.exception() is not None:
-            return False
-        assert self._parser is not None  # until the connection is lost
-        self._messages.clear()
-        self._parser.message_consumed()
+    def _begin(self, http: Http) -> None:
+        if self._held:
+            self._held = b""
+            self._stop_waiting()
         self._inferd.requests_count += 1
-        self._serving = self._loop.create_task(self._serve(Http(message, content, self)))
-        return True
+        self._serving = self._loop.create_task(self._serve(http))
+
+    def _wait_for_more(self, data: bytes) -> None:
+        self._held = data
+        if self._patience is None:
+            self._patience = self._loop.call_later(PATIENCE, self._hand_over)
+
+    def _hold(self, data: bytes) -> None:
+        """Keeps what a client sends before it has its answer, and makes it wait with more."""
+        self._held = data
+        if len(data) > MAX_HELD and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _hand_over(self) -> None:
+        """From now on the connection is aiohttp's."""
+        self._stop_waiting()
+        self._handed_over = True
+        data, self._held = self._held, b""
+        super().data_received(data)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     async def _serve(self, http: Http) -> None:
         kept = False
         try:
-            response, left = await self._handle_request(cast(Any, http), None, cast(Any, self._inferd.request_handler))
-            kept = bool(response.keep_alive) and not left
-        except asyncio.CancelledError:
+            response = await self._inferd.dispatch(http)
+            await response.prepare(http)
+            kept = bool(response.keep_alive)
+        except (asyncio.CancelledError, ConnectionError):
             # There is nobody to be told. A task that ends cancelled keeps the exception, and with it all that the
             # request had at hand, until the collector comes to what is old: days.
             pass
@@ -126,16 +136,21 @@ class _Connection(RequestHandler):
             self._go_on(kept)
 
     def _go_on(self, kept: bool) -> None:
-        """What aiohttp's task does after a request: closes, rests for some time, or takes what has come meanwhile."""
+        """What aiohttp's task does after a request: closes, or rests for some time, or takes what has come."""
+        transport = self.transport
+        if transport is None:
+            return
         if not kept or self._close or self._force_close:
-            if self.transport is not None:
-                self.transport.close()
+            transport.close()
             return
         self._keepalive = True
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
-        self._look()
+        if self._held:
+            data, self._held = self._held, b""
+            transport.resume_reading()
+            self.data_received(data)
 
     def _process_keepalive(self) -> None:
         if self._serving is None:
@@ -151,8 +166,11 @@ class _Connection(RequestHandler):
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """Closes the connection, at the latest when its request was given ``timeout`` seconds to end."""
+        self._force_close = True
+        if self._serving is not None:
+            await asyncio.wait([self._serving], timeout=timeout)
+            self._stop_serving()
         await super().shutdown(timeout)
-        self._stop_serving()
 
     def _stop_serving(self) -> None:
         if self._serving is not None:
@@ -202,6 +220,7 @@ class Server(web_server.Server):
             # inferd unpacks bodies itself: aiohttp's way ends in a 500 on broken ones and blocks the loop on others.
             auto_decompress=False,
         )
+        self.dispatch = dispatch
         self.log = log
         self.connected = 0
         self.on_disconnect: Callable[[], None] = _nothing

@@ -28,6 +28,7 @@ class Recorded(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.closed = False
+        self.waits = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """See asyncio.Transport."""
@@ -43,9 +44,11 @@ class Recorded(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """See asyncio.Transport."""
+        self.waits = True
 
     def resume_reading(self) -> None:
         """See asyncio.Transport."""
+        self.waits = False
 
     def get_extra_info(self, name: str, default: object = None) -> Any:
         """See asyncio.Transport."""
@@ -64,7 +67,7 @@ async def echo(http: Http) -> Answer:
         await turns(7)
     body = b"unread"
     if "blind" not in http.raw_path:
-        body = b"".join([part async for part in http.content.iter_any()])
+        body = b"".join([part async for part in http.content.iter_any()]) if http.content else http.body or b""
     told = answer.text(f"{http.method} {http.raw_path} {http.version} {http.remote} {http.query_string} {body!r}")
     if "close" in http.raw_path:
         told.force_close()

@@ -7,11 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import msgspec
-from aiohttp import HttpVersion11, web
-from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
 
 from inferd.config import Log as LogConfig
 from inferd.log import Log
@@ -69,11 +66,7 @@ class NoConnection:
 
 def unsent(method: str, path: str) -> Http:
     """A request without headers or a body."""
-    nothing: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
-    message = RawRequestMessage(
-        method, path, HttpVersion11, nothing, (), False, None, False, False, URL(path, encoded=True)
-    )
-    return Http(message, EMPTY_PAYLOAD, NoConnection())
+    return Http(method, path, CIMultiDictProxy(CIMultiDict()), b"", NoConnection())
 
 
 def request(method: str, path: str, *headers: str) -> bytes:

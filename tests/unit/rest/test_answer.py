@@ -84,13 +84,13 @@ def answering(inferd: Served) -> Answering:
     return answering
 
 
-async def test_a_head_is_written_as_aiohttp_would(answering: Answering) -> None:
+async def test_a_head_says_all_that_a_client_must_know(answering: Answering) -> None:
     async with answering(lambda: answer.json({"a": 1}, headers={"Retry-After": "3"})) as here:
         told = await here.say(request("GET", "/x", "Connection: close", "X-Opaque-Id: mine"))
     assert re.sub(rb"Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", b"Date: now", told) == (
         b"HTTP/1.1 200 OK\r\nX-elastic-product: Elasticsearch\r\nServer: inferd\r\n"
-        b"Content-Type: application/json\r\nRetry-After: 3\r\nX-Opaque-Id: mine\r\nContent-Length: 7\r\n"
-        b'Date: now\r\nConnection: close\r\n\r\n{"a":1}'
+        b"Content-Type: application/json\r\nRetry-After: 3\r\nX-Opaque-Id: mine\r\nConnection: close\r\n"
+        b'Content-Length: 7\r\nDate: now\r\n\r\n{"a":1}'
     )
 
 

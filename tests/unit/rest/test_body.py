@@ -30,6 +30,7 @@ async def _impatient(asked: Request) -> Answer:
 
 
 async def _broken(asked: Request) -> Answer:
+    assert asked.http.content is not None
     asked.http.content.set_exception(TransferEncodingError("as aiohttp says it"))
     return await _echo(asked)
 
@@ -61,6 +62,12 @@ async def test_bodies_that_are_understood(inferd: Served, raw: bytes, headers: t
     async with serving(inferd.parts, ROUTES) as here:
         answered = await here.say(head(*headers, f"Content-Length: {len(raw)}") + raw)
         assert answered.endswith(b"\r\n\r\n" + told)
+        # On a connection that is kept it is at hand at once.
+        reader, writer = await here.connect()
+        writer.write(request("POST", "/x", JSON, *headers, f"Content-Length: {len(raw)}") + raw)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert await reader.readexactly(len(told)) == told
+        writer.close()
         pieces = [raw[at : at + 700] for at in range(0, len(raw), 700)]
         chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
         chunked = await here.say(head(*headers, "Transfer-Encoding: chunked") + chunks)
@@ -100,6 +107,8 @@ async def test_a_large_body_is_refused_before_it_comes_or_while_it_does(inferd: 
         assert told.startswith(b"HTTP/1.1 413 ")
         whole = await here.say(head("Transfer-Encoding: chunked", path="/late") + b"b\r\n01234567890\r\n0\r\n\r\n")
         assert b"the request body is larger than [10] bytes" in whole
+        at_hand = await here.say(request("POST", "/late", JSON, "Content-Length: 11") + b"01234567890")
+        assert at_hand.startswith(b"HTTP/1.1 413 ") and b"the request body is larger than [10] bytes" in at_hand
 
 
 async def test_a_body_that_does_not_come_or_breaks(inferd: Served) -> None:

@@ -34,12 +34,10 @@ async def test_a_malformed_message_is_answered_in_json_and_closed(inferd: Served
     assert SECRET not in here.stream.getvalue()
 
 
-async def test_a_dispatcher_that_fails_is_a_bug_and_no_fault_of_the_client(
-    inferd: Served, monkeypatch: object
-) -> None:
+async def test_a_dispatcher_that_fails_is_a_bug_and_no_fault_of_the_client(inferd: Served) -> None:
     async with serving(inferd.parts, ROUTES) as here:
         here.server.request_handler = _broken  # type: ignore[assignment]  # of requests that are inferd's own
-        told = await here.say(request("GET", f"/{SECRET}"))
+        told = await here.say(request("GET", f"/{SECRET}", "Connection: close"))
     assert told.startswith(b"HTTP/1.1 500 ") and b"an internal error of inferd" in told
     assert SECRET not in here.stream.getvalue()
     assert [(line["message"], line["exception"]) for line in here.lines] == [("bug", "KeyError")]

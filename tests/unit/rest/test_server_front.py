@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from unittest.mock import patch
@@ -11,7 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inferd.rest.server import _Connection
+from inferd.rest import message
+from inferd.rest.http import Http
+from inferd.rest.server import MAX_HELD, PATIENCE, _Connection
 from tests.unit.rest.recorded import BODY, GET, POST, TURNS, UNFINISHED, connected, echo, turns
 from tests.unit.rest.serving import request
 
@@ -21,7 +22,7 @@ DATE = re.compile(rb"\r\nDate: [^\r]+ GMT")
 @contextmanager
 def _plain() -> Iterator[None]:
     """Leaves every request to aiohttp."""
-    with patch.object(_Connection, "_begin", lambda self: False):
+    with patch.object(message, "read", lambda data, connection: None):
         yield
 
 
@@ -80,6 +81,7 @@ MESSAGES = {
 @example(["get"] * 50, [], 0, 0)
 @example(["slow", "post", "nonsense"], [60], 0, 2)
 @example(["post", "upgrade", "get"], [70, 90], 0, 0)
+@example(["short of its body", "a line too long"], [48], 0, 0)
 def test_bytes_cut_anywhere_are_answered_the_same_both_ways(
     names: list[str], cuts: list[int], pause: int, rest: int
 ) -> None:
@@ -88,7 +90,8 @@ def test_bytes_cut_anywhere_are_answered_the_same_both_ways(
     pieces = [said[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
     at_once = asyncio.run(_spoken(pieces, pause, rest))
     with _plain():
-        assert asyncio.run(_spoken(pieces, pause, rest)) == at_once
+        # A head that waited for its body comes together with it, and what follows both: as broken as it may be.
+        assert at_once in (asyncio.run(_spoken(pieces, pause, rest)), asyncio.run(_spoken([said], pause, rest)))
 
 
 @pytest.mark.parametrize("name", sorted(MESSAGES))
@@ -121,42 +124,99 @@ def test_requests_that_come_in_one_go_are_answered_in_their_order() -> None:
 
 
 @contextmanager
-def _noted() -> Iterator[list[bool]]:
-    """Which messages that stood alone were served at once, and which were not."""
-    begun: list[bool] = []
-    begin = _Connection._begin
+def _noted() -> Iterator[list[str]]:
+    """What becomes of what comes: served ``at once``, or ``handed over``."""
+    seen: list[str] = []
+    begin, hand_over = _Connection._begin, _Connection._hand_over
 
-    def noted(self: _Connection) -> bool:
-        begun.append(begin(self))
-        return begun[-1]
+    def begun(self: _Connection, http: Http) -> None:
+        seen.append("at once")
+        begin(self, http)
 
-    with patch.object(_Connection, "_begin", noted):
-        yield begun
+    def handed_over(self: _Connection) -> None:
+        seen.append("handed over")
+        hand_over(self)
 
-
-def test_the_common_request_is_served_at_once_and_all_else_by_aiohttp() -> None:
-    with _noted() as begun:
-        for name, at_once in (("post", True), ("chunked", True), ("old", True), ("upgrade", False),
-                              ("short of its body", False), ("chunk of no size", False)):  # fmt: skip
-            begun.clear()
-            asyncio.run(_spoken([MESSAGES[name]], 0))
-            assert begun[:1] == [at_once], name
-        begun.clear()
-        asyncio.run(_spoken([MESSAGES["post"] * 2], 0))
-        assert begun == [False]
+    with patch.object(_Connection, "_begin", begun), patch.object(_Connection, "_hand_over", handed_over):
+        yield seen
 
 
-def test_a_new_connection_s_first_request_is_served_at_once_too() -> None:
-    with _noted() as begun:
-        assert asyncio.run(_spoken([MESSAGES["post"]], 0, rest=0))[0].startswith(b"HTTP/1.1 200 OK")
-        assert begun == [True]
-        # As is what follows two that came together, however soon it comes.
-        for pause in range(20):
-            begun.clear()
-            told, _ = asyncio.run(_spoken([MESSAGES["post"] * 2, MESSAGES["get"], MESSAGES["get"]], pause))
-            assert told.count(b"200 OK") == 4
-        assert begun[1:] == [True, True]
-        # What comes while the first is held joins it; from Python 3.12 on aiohttp's task begins at once and holds none.
-        begun.clear()
-        assert asyncio.run(_spoken([MESSAGES["slow"], MESSAGES["get"]], 0, rest=0))[0].count(b"200 OK") == 2
-        assert begun == ([] if sys.version_info < (3, 12) else [True, True])
+@pytest.mark.parametrize("rest", [0, 2])
+def test_the_common_request_is_served_at_once_and_all_else_by_aiohttp(rest: int) -> None:
+    for names, seen_at_the_end in (
+        (["post"], ["at once"]),
+        (["post", "get", "slow", "head"], ["at once"] * 4),
+        (["chunked"], ["handed over"]),
+        (["close", "get"], ["handed over"]),
+        (["get", "old", "get"], ["at once", "handed over"]),
+        (["nonsense"], ["handed over"]),
+    ):
+        with _noted() as seen:
+            asyncio.run(_spoken([MESSAGES[name] for name in names], TURNS, rest))
+        assert seen == seen_at_the_end, names
+
+
+def test_requests_that_come_together_are_aiohttp_s_and_one_that_comes_early_waits_for_its_turn() -> None:
+    with _noted() as seen:
+        assert asyncio.run(_spoken([MESSAGES["post"] * 2], 0))[0].count(b"200 OK") == 2
+        assert seen == ["handed over"]
+    with _noted() as seen:
+        assert asyncio.run(_spoken([MESSAGES["slow"], MESSAGES["get"]], 0))[0].count(b"200 OK") == 2
+        assert seen == ["at once", "at once"]
+    with _noted() as seen:
+        assert asyncio.run(_spoken([MESSAGES["slow"], MESSAGES["get"], MESSAGES["get"]], 0))[0].count(b"200 OK") == 3
+        assert seen == ["at once", "handed over"]
+
+
+def test_a_body_that_follows_its_head_is_waited_for() -> None:
+    head, body = request("POST", "/x", "Content-Length: 9"), b"123456789"
+    for pieces in ([head, body], [head, body[:4], body[4:]], [head + body[:1], body[1:]]):
+        with _noted() as seen:
+            told, _ = asyncio.run(_spoken(pieces, 1))
+        assert seen == ["at once"] and b"123456789" in told
+
+
+async def test_a_body_that_is_late_or_long_is_aiohttp_s_to_wait_for() -> None:
+    with _noted() as seen:
+        connection, transport = await connected(echo)
+        connection.data_received(UNFINISHED)
+        assert seen == []
+        async with asyncio.timeout(10):
+            while not seen:
+                await asyncio.sleep(0.001)
+        connection.data_received(b"1234567")
+        await turns(TURNS)
+        assert seen == ["handed over"] and b"{}1234567" in transport.written
+        connection.connection_lost(None)
+        await turns(2)
+    with _noted() as seen:
+        connection, _ = await connected(echo)
+        connection.data_received(request("POST", "/x", f"Content-Length: {MAX_HELD}") + b"{")
+        assert seen == ["handed over"]
+        connection.connection_lost(None)
+        await turns(2)
+
+
+async def test_a_client_that_leaves_before_its_body_is_there_is_forgotten() -> None:
+    with _noted() as seen:
+        connection, transport = await connected(echo)
+        connection.data_received(UNFINISHED)
+        connection.connection_lost(None)
+        await asyncio.sleep(PATIENCE * 2)
+        assert (seen, transport.written, connection._patience) == ([], b"", None)
+
+
+async def test_a_client_that_sends_without_end_before_its_answer_is_made_to_wait() -> None:
+    connection, transport = await connected(echo)
+    connection.data_received(MESSAGES["slow"])
+    more = MESSAGES["get"] * (MAX_HELD // len(MESSAGES["get"]) + 1)
+    connection.data_received(more[:100])
+    assert not transport.waits
+    connection.data_received(more[100:])
+    assert transport.waits
+    async with asyncio.timeout(30):
+        while transport.written.count(b"200 OK") < 1 + more.count(b"GET"):
+            await asyncio.sleep(0)
+    assert not transport.waits
+    connection.connection_lost(None)
+    await turns(2)

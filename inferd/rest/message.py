@@ -1,0 +1,54 @@
+"""The common request, read in a few steps: a message that is here whole, and that nobody could read in two ways.
+
+Everything else is left to aiohttp's parser. What is taken here is a strict subset of what that takes: one request
+line of HTTP/1.1, headers in ASCII without folds or empty values, one length if there is a body, and nothing that says
+anything about how the connection goes on.
+"""
+
+import re
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from inferd.rest.http import Connection, Http
+
+# Bytes of a head: what aiohttp's parser takes for a single line, so that no line of it can be longer.
+MAX_HEAD = 8190
+
+# Headers of a request; aiohttp's parser takes as many.
+MAX_HEADERS = 128
+
+# Headers that frame the message in another way, or say what becomes of the connection.
+_UNCOMMON = "(?i:transfer-encoding|expect|upgrade|proxy-connection|sec-websocket-key1)"
+
+# Nothing in it can match in two ways, so that a failure is found in one go.
+_HEAD = re.compile(
+    r"(GET|POST|PUT|DELETE|HEAD) (/(?!/)[\w.~%?&=,:*+@!$'();/-]*+) HTTP/1\.1"
+    rf"(?:\r\n(?!{_UNCOMMON}:|(?i:connection): (?!(?i:keep-alive)(?:\r|$)))[\w-]++: [!-~][ -~]*+(?<! ))++",
+    re.ASCII,
+)
+_HEADER = re.compile(r"\r\n([^:]++): ([^\r]++)")
+
+
+def read(data: bytes, connection: Connection) -> tuple[Http, int] | None:
+    """The common request that ``data``, which came by ``connection``, begins with, and what is missing of its body.
+
+    That is a number of bytes, negative if there are more than one request's. None for what is not common, and for less
+    than a head.
+    """
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end or len(head) > MAX_HEAD or not head.isascii():
+        return None
+    text = head.decode()
+    common = _HEAD.fullmatch(text)
+    if common is None:
+        return None
+    method, path = common.groups()
+    pairs = _HEADER.findall(text)
+    headers = CIMultiDict(pairs)
+    # A name that comes twice is nothing to be decided here.
+    if len(set(map(str.lower, headers))) != len(pairs) or len(pairs) > MAX_HEADERS or "Host" not in headers:
+        return None
+    length = headers.get("Content-Length", "0")
+    if not length.isdecimal():
+        return None
+    return Http(method, path, CIMultiDictProxy(headers), body, connection), int(length) - len(body)

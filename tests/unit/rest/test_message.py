@@ -1,0 +1,159 @@
+"""Which messages are read in a few steps: those that aiohttp's parser reads in the same way, and in no other."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from aiohttp.http_parser import HttpRequestParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inferd.rest.message import MAX_HEAD, MAX_HEADERS, read
+from inferd.rest.server import MAX_LINE
+from tests.unit.rest.serving import NoConnection, request
+
+CONNECTION = NoConnection()
+
+LENGTH = "Content-Length: 2"
+
+COMMON = {
+    "without a body": request("GET", "/"),
+    "with one": request("POST", "/_inference/e", LENGTH) + b"{}",
+    "with a query": request("PUT", "/a%20b/c.d~e?x=1&y=%3D", LENGTH) + b"{}",
+    "kept": request("DELETE", "/x", "Connection: Keep-Alive"),
+    "of a length that is none": request("HEAD", "/x", "Content-Length: 0"),
+    "of many headers": request("GET", "/x", *(f"A-{at}: b" for at in range(MAX_HEADERS - 1))),
+    "of values with spaces": request("GET", "/x", "Accept: a/b; c = d", "User-Agent: a (b; c) d"),
+}
+
+UNCOMMON = {
+    "less than a head": b"GET / HTTP/1.1\r\nHost: x",
+    "a line end less than a head": b"GET / HTTP/1.1\r\nHost: x\r\n",
+    "nothing": b"",
+    "no headers": b"GET / HTTP/1.1\r\n\r\n",
+    "no host": b"GET / HTTP/1.1\r\nA: b\r\n\r\n",
+    "an old version": b"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+    "another method": request("OPTIONS", "/"),
+    "a method in small letters": request("get", "/"),
+    "no path": request("GET", "*"),
+    "a path with a host": request("GET", "//x/y"),
+    "a whole URL": request("GET", "http://x/y"),
+    "a path with a quotation mark": request("GET", '/"'),
+    "a path with a fragment": request("GET", "/x#y"),
+    "a path that is not ASCII": request("GET", "/é"),
+    "two spaces": b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "chunks": request("POST", "/", "Transfer-Encoding: chunked"),
+    "chunks in capitals": request("POST", "/", "TRANSFER-ENCODING: chunked", LENGTH) + b"{}",
+    "an expectation": request("POST", "/", "Expect: 100-continue", LENGTH) + b"{}",
+    "an upgrade": request("GET", "/", "Upgrade: h2c"),
+    "an end": request("GET", "/", "Connection: close"),
+    "an end and no end": request("GET", "/", "Connection: keep-alive, close"),
+    "an end for a proxy": request("GET", "/", "Proxy-Connection: close"),
+    "an old key": request("GET", "/", "Sec-WebSocket-Key1: x"),
+    "two lengths": request("POST", "/", LENGTH, LENGTH) + b"{}",
+    "two names": request("GET", "/", "a: b", "A: c"),
+    "a length with a sign": request("POST", "/", "Content-Length: +2") + b"{}",
+    "a length in hexadecimal": request("POST", "/", "Content-Length: 0x2") + b"{}",
+    "an empty value": request("GET", "/", "A: "),
+    "no space before a value": request("GET", "/", "A:b"),
+    "two spaces before a value": request("GET", "/", "A:  b"),
+    "a space behind a value": request("GET", "/", "A: b "),
+    "a tab": request("GET", "/", "A: b\tc"),
+    "a value that is not ASCII": request("GET", "/", "A: é"),
+    "a space before the colon": request("GET", "/", "A : b"),
+    "a fold": b"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
+    "a bare line feed": b"GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n",
+    "a bare carriage return": b"GET / HTTP/1.1\r\nHost: x\rA: b\r\n\r\n",
+    "a null": b"GET / HTTP/1.1\r\nHost: x\0\r\n\r\n",
+    "too many headers": request("GET", "/x", *(f"A-{at}: b" for at in range(MAX_HEADERS))),
+    "too long a head": request("GET", "/x", f"A: {'b' * MAX_HEAD}"),
+}
+
+
+def named(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """``headers`` in order; in which letters their names are written makes no difference."""
+    return [(name.lower(), value) for name, value in headers.items()]
+
+
+def parsed(data: bytes) -> list[Any]:
+    """What aiohttp's parser makes of ``data``: of each message its parts, and how many bytes of its body came."""
+
+    async def parse() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        parser = HttpRequestParser(
+            Mock(), loop, 2**16, max_line_size=MAX_LINE, max_field_size=MAX_LINE, auto_decompress=False
+        )
+        messages, upgraded, _ = parser.feed_data(data)
+        assert not upgraded
+        return [
+            (message.method, message.path, named(message.headers), message.should_close, message.url.query_string,
+             content.read_nowait() if not content.at_eof() and content.total_bytes else b"", content.is_eof())
+            for message, content in messages
+        ]  # fmt: skip
+
+    return asyncio.run(parse())
+
+
+@pytest.mark.parametrize("name", sorted(COMMON))
+def test_a_common_message_is_read_as_aiohttp_reads_it(name: str) -> None:
+    data = COMMON[name]
+    found = read(data, CONNECTION)
+    assert found is not None
+    http, missing = found
+    assert missing == 0 and http.body is not None and (http.content, http.remote) == (None, "127.0.0.1")
+    told = (http.method, http.raw_path, named(http.headers), False, http.query_string, http.body, True)
+    assert parsed(data) == [told]
+
+
+@pytest.mark.parametrize("name", sorted(UNCOMMON))
+def test_what_is_not_common_is_not_read(name: str) -> None:
+    assert read(UNCOMMON[name], CONNECTION) is None
+
+
+def test_what_is_missing_of_a_body_is_told_and_what_is_too_much() -> None:
+    head = request("POST", "/", "Content-Length: 5")
+    told = [found and found[1] for found in (read(head + b"1234567"[:size], CONNECTION) for size in (0, 3, 5, 7))]
+    assert told == [5, 2, 0, -2]
+    assert [found and found[1] for found in (read(request("GET", "/") * 2, CONNECTION),)] == [-len(request("GET", "/"))]
+
+
+LINES = st.sampled_from(
+    ["Host: x", "host: y", "A: b", "Accept: */*", "Content-Length: 2", "content-length: 0", "Content-Length: 02",
+     "Connection: keep-alive", "Connection: close", "Transfer-Encoding: chunked", "Expect: 100-continue", "Upgrade: a",
+     "Content-Type: a/b", "Content-Type: c/d", " folded", "A:", "A : b", "X_y: z", "X: \x7f", "X: é", "X:y", "X: y "]
+)  # fmt: skip
+PATHS = st.text("/aé?=&%#\"<>{}|\\^`[] .~*:;@!$'(),+-_0", max_size=6).map("/".__add__)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "get", "PATCH"]),
+    PATHS,
+    st.sampled_from(["HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/2"]),
+    st.lists(LINES, max_size=5),
+    st.sampled_from([b"", b"{}", b"{}GET / HTTP/1.1\r\n"]),
+    st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=2)), max_size=2),
+)
+def test_whatever_is_read_aiohttp_reads_in_the_same_way(
+    method: str, path: str, version: str, lines: list[str], body: bytes, changes: list[tuple[int, bytes]]
+) -> None:
+    data = "\r\n".join([f"{method} {path} {version}", *lines, "", ""]).encode() + body
+    for at, put in changes:
+        data = data[:at] + put + data[at + len(put) :]
+    found = read(data, CONNECTION)
+    if found is None or found[1] < 0:
+        return
+    http, missing = found
+    told = (http.method, http.raw_path, named(http.headers), False, http.query_string, http.body, missing == 0)
+    assert parsed(data) == [told]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300))
+def test_what_follows_a_good_beginning_is_read_as_by_aiohttp_or_not_at_all(end: bytes) -> None:
+    data = request("GET", "/", "A: b")[:-2] + end
+    found = read(data, CONNECTION)
+    if found is not None and found[1] >= 0:
+        assert len(parsed(data)) == 1
