@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
 from typing import Protocol, cast
 
 from inferd.upstream.client import Broken, Take, Trouble, Unreachable, words
@@ -49,10 +48,8 @@ class Connection(asyncio.Protocol):
         self._parser = AnswerParser()
         self.transport: asyncio.Transport
         # The answer that is coming; None while idle.
-        self._answer: Answer | None = None
+        self._answer: ConnectionResponse | None = None
         self._waiter: asyncio.Future[None] | None = None
-        # Who takes the body as it comes; None while it waits to be read.
-        self._take: Take | None = None
         # True while the upstream has to wait for whoever reads.
         self.paused = False
 
@@ -69,7 +66,8 @@ class Connection(asyncio.Protocol):
         """
         if not self.usable:
             raise Unreachable(_CLOSED)
-        answer = self._answer = self._parser.expect()
+        answer = self._answer = ConnectionResponse(self)
+        self._parser.expect(answer)
         try:
             self.transport.write(request)
             while not answer.status:
@@ -77,13 +75,13 @@ class Connection(asyncio.Protocol):
         except BaseException:
             self.abort()
             raise
-        return ConnectionResponse(self, answer)
+        return answer
 
-    async def news(self, answer: Answer, until: float | None = None, take: Take | None = None) -> bool:
-        """Returns when more of ``answer``, which must not be complete, may have come; raises what ended it.
+    def news(self, answer: "ConnectionResponse", until: float | None = None) -> asyncio.Future[None]:
+        """Done when more of ``answer``, which must not be complete, may have come; raises what has ended it.
 
-        With ``take`` the body is handed to it as it comes, and this returns when all has come, or True when it takes
-        no more. TimeoutError when nothing has come by ``until``, or by when ``take`` said.
+        A body that has a ``taker`` is handed to it as it comes, and this is done when all has come or it takes no more.
+        TimeoutError when nothing has come by ``until``, or by when the taker said.
         """
         if answer.trouble is not None:
             raise answer.trouble
@@ -91,15 +89,9 @@ class Connection(asyncio.Protocol):
             self.paused = False
             self.transport.resume_reading()
         waiter = self._waiter = self._loop.create_future()
-        self._take = take
         self.until = math.inf if until is None else until
         self._clock.watch(self)
-        try:
-            await waiter
-            return take is not None and self._take is None
-        finally:
-            self._take = None
-            self._clock.forget(self)
+        return waiter
 
     def expire(self) -> None:
         """See Waiting."""
@@ -129,12 +121,10 @@ class Connection(asyncio.Protocol):
             what = "broke off" if answer.status else "is not valid HTTP"
             self._end(answer, Broken(f"the answer {what}: {problem}"))
             return
-        if self._take is not None and answer.parts:
-            self._push(self._take, answer)
+        if answer.taker is not None and self._push(answer.taker, answer):
+            return
         if answer.complete:
             self._finish(answer)
-        elif self._take is not None and not answer.parts:
-            return
         elif answer.size > self._max_unread and not self.paused:
             self.paused = True
             self.transport.pause_reading()
@@ -148,16 +138,21 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, problem: Exception | None) -> None:
         """Called by the loop."""
         self._lose(problem)
+        # The parser's answer holds this connection, and would until the collector comes by.
+        self._parser.expect(Answer())
         self._owner.forget(self)
 
-    def _push(self, take: Take, answer: Answer) -> None:
-        until = take(answer.take())
-        if until is None:
-            self._take = None
-            return
-        sooner, self.until = until < self.until, until
-        if sooner:
-            self._clock.watch(self)
+    def _push(self, take: Take, answer: "ConnectionResponse") -> bool:
+        """Whether ``take`` has taken all that is here, and there is more to come."""
+        if answer.parts:
+            until = take(answer.take())
+            if until is None:
+                answer.taker = None
+                return False
+            sooner, self.until = until < self.until, until
+            if sooner:
+                self._clock.watch(self)
+        return not answer.parts and not answer.complete
 
     def _lose(self, problem: Exception | None) -> None:
         answer = self._answer
@@ -168,71 +163,85 @@ class Connection(asyncio.Protocol):
         if answer.complete:
             self._answer = None
             self._wake()
-        elif answer.touched:
+        elif self._parser.begun:
             self._end(answer, Broken("the answer broke off"))
         else:
             self._end(answer, Unreachable(words(problem) if problem is not None else _CLOSED))
 
-    def _end(self, answer: Answer, trouble: Trouble) -> None:
+    def _end(self, answer: "ConnectionResponse", trouble: Trouble) -> None:
         answer.trouble = trouble
         self._answer = None
         self.abort()
         self._wake()
 
-    def _finish(self, answer: Answer) -> None:
+    def _finish(self, answer: "ConnectionResponse") -> None:
         """Free for the next request, though nobody may have read this answer yet: it needs the connection no more."""
         self._answer = None
         # An upstream that answers before it has the whole request would take the rest of it for another one.
-        if not answer.reusable or self.transport.get_write_buffer_size() or not self.usable:
+        if not answer.reusable or self.transport.get_write_buffer_size():
             self.abort()
             return
         self._owner.free(self)
 
     def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
+        waiter = self._waiter
+        if waiter is None:
+            return
+        # Now, because whoever waits may find the connection in use for another request when its turn comes.
+        self._waiter = None
+        self._clock.forget(self)
+        if not waiter.done():
             waiter.set_result(None)
 
 
-class ConnectionResponse:
-    """See Response. It holds its connection only until the answer is complete."""
+class ConnectionResponse(Answer):
+    """See Response. It holds its connection only until the answer is complete.
 
-    def __init__(self, connection: Connection, answer: Answer) -> None:
-        self.status = answer.status
-        self.headers: Mapping[str, str] = answer.headers
+    ``taker`` takes the body as it comes; None while it waits to be read.
+    """
+
+    __slots__ = ("_connection", "taker")
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.taker: Take | None = None
         self._connection = connection
-        self._answer = answer
 
     async def read(self, until: float | None = None) -> bytes:
         """See Response."""
-        answer = self._answer
-        while not answer.parts:
-            if answer.complete:
+        while not self.parts:
+            if self.complete:
                 return b""
-            await self._connection.news(answer, until)
-        if answer.size > MAX_TAKEN:
+            await self._connection.news(self, until)
+        if self.size > MAX_TAKEN:
             await asyncio.sleep(0)  # More than one turn's work is here: others have theirs in between.
-        return answer.take()
+        return self.take()
 
     async def push(self, take: Take, until: float) -> bool:
         """See Response."""
-        answer = self._answer
-        while True:
-            if answer.parts:
-                wait = take(answer.take())
-                if wait is None:
-                    return False
-                until = wait
-                if answer.parts:
-                    await asyncio.sleep(0)  # As in ``read``.
-            elif answer.complete:
-                return True
-            elif await self._connection.news(answer, until, take):
-                return False
+        try:
+            while True:
+                if self.parts:
+                    wait = take(self.take())
+                    if wait is None:
+                        return False
+                    until = wait
+                    if self.parts:
+                        await asyncio.sleep(0)  # As in ``read``.
+                elif self.complete:
+                    return True
+                else:
+                    self.taker = take
+                    await self._connection.news(self, until)
+                    if self.taker is None:
+                        return False
+                    self.taker = None
+        finally:
+            self.taker = None
 
     def close(self) -> None:
         """See Response."""
-        if not self._answer.complete:
+        if not self.complete:
             self._connection.abort()
         # The parser and its answer hold each other until the collector comes by.
-        self._answer.drop()
+        self.drop()

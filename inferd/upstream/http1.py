@@ -16,7 +16,7 @@ from inferd.upstream.addresses import BadUrl, host_and_port
 from inferd.upstream.client import Request, Trouble
 
 # What may come without a byte of the body in it: a head with all 1xx before it, chunk extensions, trailers.
-# Servers commonly send 8 KiB at most; aiohttp's client takes 8 KiB a line and 128 headers.
+# Servers commonly send 8 KiB at most; aiohttp's client takes 8 KiB a line and 128 headers. One name counts once.
 MAX_HEAD = 64 * 1024
 MAX_HEADERS = 128
 
@@ -86,10 +86,10 @@ def _target(url: str) -> tuple[Origin, str]:
 class Headers(Mapping[str, str]):
     """The headers of an answer, asked for in any case; of several with one name the first."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_values",)
 
-    def __init__(self, pairs: list[tuple[bytes, bytes]]) -> None:
-        self._pairs = pairs
+    def __init__(self, values: dict[bytes, bytes]) -> None:
+        self._values = values
 
     def __getitem__(self, name: str) -> str:
         value = self.get(name)
@@ -102,7 +102,7 @@ class Headers(Mapping[str, str]):
         return isinstance(name, str) and self.get(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter({name.lower().decode("latin-1"): None for name, _ in self._pairs})
+        return iter({name.lower().decode("latin-1"): None for name in self._values})
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -111,9 +111,9 @@ class Headers(Mapping[str, str]):
         """The value, else ``default``."""
         wanted = _lowered(name)
         size = len(wanted)
-        for given, value in self._pairs:
+        for given in self._values:
             if len(given) == size and given.lower() == wanted:
-                return value.decode("latin-1")
+                return self._values[given].decode("latin-1")
         return default
 
 
@@ -123,31 +123,32 @@ def _lowered(name: str) -> bytes:
     return name.lower().encode("latin-1", "replace")
 
 
+_NO_HEADERS = Headers({})
+
+
 class Answer:
     """What has come of one answer so far.
 
-    ``status`` is 0 until the head is whole; ``parts`` is the body that nobody has taken yet, ``size`` its bytes;
-    ``touched`` says that something came at all. Once ``complete``, ``reusable`` says whether the connection may
-    carry another request. ``trouble`` is why no more will come of one that is not complete.
+    ``status`` is 0 until the head is whole; ``parts`` is the body that nobody has taken yet, ``size`` its bytes.
+    Once ``complete``, ``reusable`` says whether the connection may carry another request. ``trouble`` is why no more
+    will come of one that is not complete.
     """
 
-    __slots__ = ("complete", "headers", "pairs", "parts", "reusable", "size", "status", "touched", "trouble")
+    __slots__ = ("complete", "headers", "parts", "reusable", "size", "status", "trouble")
 
     def __init__(self) -> None:
         self.status = 0
-        self.pairs: list[tuple[bytes, bytes]] = []
-        self.headers = Headers(self.pairs)
+        self.headers = _NO_HEADERS
         self.parts: list[bytes] = []
         self.size = 0
-        self.touched = self.complete = self.reusable = False
+        self.complete = self.reusable = False
         self.trouble: Trouble | None = None
 
     def take(self) -> bytes:
         """The beginning of the body that is here, MAX_TAKEN bytes at most, which is then no longer."""
-        parts = self.parts
         if self.size > MAX_TAKEN:
             return self._take_some()
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        data = b"".join(self.parts)
         self.drop()
         return data
 
@@ -174,27 +175,47 @@ class AnswerParser:
     """Makes answers of the bytes of one connection, one after the other: ``expect`` each before its bytes come."""
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self._answer = Answer()
         self._bodiless = 0
         self._fault = ""
+        self._known = False
+        self._headers: dict[bytes, bytes] = {}
+        self._parts: list[bytes] = []
+        # The parser calls these, too: a header as it comes, the first of a name, and some of the body. There may be
+        # hundreds in one read, so none of them takes a step of Python.
+        self.on_header = self._headers.setdefault
+        self.on_body = self._parts.append
+        self._parser = httptools.HttpResponseParser(self)
 
-    def expect(self) -> Answer:
-        """The answer that is now to come, and that ``feed`` fills."""
-        self._answer = Answer()
+    @property
+    def begun(self) -> bool:
+        """Whether a byte of the answer has come."""
+        return self._answer.status != 0 or self._bodiless != 0
+
+    def expect(self, answer: Answer) -> None:
+        """``answer``, a new one, is now to come; ``feed`` fills it."""
+        self._answer = answer
         self._bodiless = 0
-        return self._answer
 
     def feed(self, data: bytes) -> None:
         """Takes what came. NotHttp if that is no answer, or if what frames the body is too long."""
         answer = self._answer
-        answer.touched = True
         if not answer.status and len(data) > MAX_HEAD - self._bodiless:
-            head, data = data[: MAX_HEAD - self._bodiless], data[MAX_HEAD - self._bodiless :]
-            self._parse(answer, head)
-            if not answer.status:
-                raise NotHttp("its head is too long")
-        self._parse(answer, data)
+            data = self._behind_head(answer, data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
+            self._fault = self._fault or str(problem)
+        parts = self._parts
+        if parts:
+            answer.parts += parts
+            answer.size += len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
+            parts.clear()
+            self._bodiless = 0
+        else:
+            self._bodiless += len(data)
+        if self._fault or self._bodiless > MAX_HEAD:
+            self._refuse(answer)
 
     def end(self) -> None:
         """The upstream says no more: the end of a body that has neither a length nor chunks, and of no other."""
@@ -202,55 +223,44 @@ class AnswerParser:
         framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
         answer.complete = answer.complete or (answer.status != 0 and not framed)
 
-    def _parse(self, answer: Answer, data: bytes) -> None:
-        before = len(answer.parts)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
-            self._fault = self._fault or str(problem)
-        if answer.complete:
-            # What came after it is nobody's answer: not a fault of this one, but the end of the connection.
-            answer.reusable = answer.reusable and not self._fault
-            return
-        self._bodiless = self._bodiless + len(data) if len(answer.parts) == before else 0
-        if self._bodiless > MAX_HEAD:
-            self._fault = self._fault or "what frames its body is too long"
-        if self._fault:
-            raise NotHttp(self._fault)
+    def _behind_head(self, answer: Answer, data: bytes) -> bytes:
+        """What follows the longest head there may be, once that is read; NotHttp if it is not the whole head."""
+        longest = MAX_HEAD - self._bodiless
+        self.feed(data[:longest])
+        if not answer.status:
+            raise NotHttp("its head is too long")
+        return data[longest:]
+
+    def _refuse(self, answer: Answer) -> None:
+        """Raises for what is wrong with ``answer``; behind a complete one it is the end of the connection only."""
+        if not answer.complete:
+            raise NotHttp(self._fault or "what frames its body is too long")
+        answer.reusable = False
 
     # What follows is called by the parser.
 
     def on_message_begin(self) -> None:
-        """A second answer where one was asked for."""
+        """The beginning of a head; a second answer where one was asked for is not even read."""
         if self._answer.complete:
-            self._fault = "more than one answer"
-            self._answer = Answer()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header, or a trailer: those are read over."""
-        if not self._answer.status:
-            self._answer.pairs.append((name, value))
+            raise NotHttp("more than one answer")
+        self._headers.clear()
 
     def on_headers_complete(self) -> None:
         """The end of a head; one of 1xx only announces the real one (RFC 9110 section 15.2)."""
-        answer = self._answer
         status = self._parser.get_status_code()
-        if status < 100 or status == 101 or self._parser.get_http_version() not in ("1.1", "1.0"):
+        # The version is the server's, so one look tells it for the connection.
+        self._known = self._known or self._parser.get_http_version() in ("1.1", "1.0")
+        if status < 100 or status == 101 or not self._known:
             self._fault = "it speaks another protocol"
-        elif status < 200:
-            answer.pairs.clear()
-        elif len(answer.pairs) > MAX_HEADERS:
+        elif status >= 200 and len(self._headers) > MAX_HEADERS:
             self._fault = "it has too many headers"
-        else:
-            answer.status = status
-
-    def on_body(self, data: bytes) -> None:
-        """Some of the body, whatever way it was framed."""
-        self._answer.parts.append(data)
-        self._answer.size += len(data)
+        elif status >= 200:
+            self._answer.status = status
+            self._answer.headers = Headers(self._headers.copy())
 
     def on_message_complete(self) -> None:
         """The end of an answer whose end can be told."""
-        if self._answer.status:
-            self._answer.complete = True
-            self._answer.reusable = self._parser.should_keep_alive()
+        answer = self._answer
+        if answer.status:
+            answer.complete = True
+            answer.reusable = self._parser.should_keep_alive()

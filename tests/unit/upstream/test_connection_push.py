@@ -6,6 +6,7 @@ import pytest
 
 from inferd.upstream.client import Broken
 from inferd.upstream.http1 import MAX_TAKEN
+from tests.turns import counted
 from tests.unit.upstream.wire import CHUNKED, MUCH, OK, WHOLE, Wire, rest
 
 LONG = 20.0  # longer than anything takes
@@ -47,6 +48,18 @@ async def test_a_body_is_pushed_as_it_comes_to_its_end(wire: Wire) -> None:
     await wire.say(b"5\r\nthree\r\n0\r\n\r\n")
     assert await pushing and take.taken == [b"one", b"two", b"three"]
     assert wire.told == ["adopt", "free"]
+
+
+async def test_what_brings_no_body_is_no_news(wire: Wire) -> None:
+    response, take = await wire.answered(CHUNKED), Taker()
+    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    await asyncio.sleep(0)
+    async with counted() as turns:
+        for piece in (b"3", b"\r\n", b"one", b"\r\n"):
+            wire.connection.data_received(piece)
+    assert (take.taken, turns.count, pushing.done()) == ([b"one"], 0, False)
+    wire.connection.data_received(b"0\r\n\r\n")
+    assert await pushing and take.taken == [b"one"]
 
 
 async def test_a_body_that_is_there_is_pushed_at_once(wire: Wire) -> None:
@@ -141,6 +154,25 @@ async def test_who_waits_in_vain_is_told_in_time(wire: Wire, first: bytes) -> No
         await response.read(soon(0.01))
     await wire.say(b"2\r\nok\r\n0\r\n\r\n")
     assert await rest(response) == b"ok"
+
+
+async def test_who_has_the_connection_next_is_told_in_time_too(wire: Wire) -> None:
+    response = await wire.answered(CHUNKED)
+    pushing = asyncio.create_task(response.push(Taker(), soon(LONG)))
+    turn = asyncio.Event()
+
+    async def ask() -> None:
+        await turn.wait()
+        await wire.connection.exchange(b"ask", soon(0.01))
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    turn.set()
+    # The connection is free now, and in use again before the one who pushed has its turn.
+    wire.connection.data_received(b"0\r\n\r\n")
+    assert await pushing
+    with pytest.raises(TimeoutError):
+        await asking
 
 
 async def test_a_push_that_was_given_up_takes_nothing_more(wire: Wire) -> None:

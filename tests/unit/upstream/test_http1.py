@@ -21,16 +21,16 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def fed(*pieces: bytes) -> Answer:
-    parser = AnswerParser()
-    answer = parser.expect()
+    parser, answer = AnswerParser(), Answer()
+    parser.expect(answer)
     for piece in pieces:
         parser.feed(piece)
     return answer
 
 
 def ended(*pieces: bytes) -> Answer:
-    parser = AnswerParser()
-    answer = parser.expect()
+    parser, answer = AnswerParser(), Answer()
+    parser.expect(answer)
     for piece in pieces:
         parser.feed(piece)
     parser.end()
@@ -131,14 +131,25 @@ ANSWERS = {
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_an_answer_is_the_same_however_its_bytes_come(framing: str, size: int) -> None:
     message = ANSWERS[framing]
-    parser = AnswerParser()
-    answer = parser.expect()
+    parser, answer = AnswerParser(), Answer()
+    parser.expect(answer)
     for start in range(0, len(message), size):
         assert not answer.complete
         parser.feed(message[start : start + size])
-    assert (answer.status, answer.complete, answer.touched, answer.size) == (200, True, True, 12)
+    assert (answer.status, answer.complete, answer.size) == (200, True, 12)
     assert answer.reusable is (framing not in ("close", "HTTP/1.0"))
     assert (answer.take(), answer.take(), answer.size) == (BODY, b"", 0)
+
+
+@pytest.mark.parametrize("pieces", [[b"H"], [OK, b"X: 1\r\n"], [CHUNKED], [CHUNKED, b"2\r\nok\r\n"]])
+def test_an_answer_has_begun_with_its_first_byte(pieces: list[bytes]) -> None:
+    parser = AnswerParser()
+    for _ in range(2):
+        parser.expect(Answer())
+        assert not parser.begun
+    for piece in pieces:
+        parser.feed(piece)
+        assert parser.begun
 
 
 @pytest.mark.parametrize("status", [204, 304])
@@ -150,7 +161,8 @@ def test_an_answer_without_a_body_ends_with_its_head(status: int) -> None:
 def test_one_parser_reads_answer_after_answer() -> None:
     parser = AnswerParser()
     for framing in ("a length", "chunks", "1xx before it", "trailers"):
-        answer = parser.expect()
+        answer = Answer()
+        parser.expect(answer)
         parser.feed(ANSWERS[framing])
         assert answer.complete and answer.reusable and answer.take() == BODY
 
@@ -248,7 +260,7 @@ def test_a_head_is_bounded_to_the_byte_however_it_comes(split: int) -> None:
 
 def test_announcements_without_end_are_one_head_too_long() -> None:
     parser = AnswerParser()
-    parser.expect()
+    parser.expect(Answer())
     with pytest.raises(NotHttp, match="too long"):
         for _ in range(MAX_HEAD):
             parser.feed(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -257,7 +269,7 @@ def test_announcements_without_end_are_one_head_too_long() -> None:
 @pytest.mark.parametrize("start", [b"5;", b"0\r\nX: "])
 def test_chunk_extensions_and_trailers_without_end_are_refused(start: bytes) -> None:
     parser = AnswerParser()
-    parser.expect()
+    parser.expect(Answer())
     parser.feed(CHUNKED + b"2\r\nok\r\n")
     parser.feed(start)
     with pytest.raises(NotHttp, match="what frames its body is too long"):
@@ -266,8 +278,8 @@ def test_chunk_extensions_and_trailers_without_end_are_refused(start: bytes) -> 
 
 
 def test_a_body_of_many_small_chunks_is_no_fault() -> None:
-    parser = AnswerParser()
-    answer = parser.expect()
+    parser, answer = AnswerParser(), Answer()
+    parser.expect(answer)
     parser.feed(CHUNKED)
     for _ in range(MAX_HEAD // 20):
         parser.feed(b"1;" + b"a" * 100 + b"\r\nb\r\n")

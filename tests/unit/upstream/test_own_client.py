@@ -1,6 +1,8 @@
 """The client as a whole, against an upstream that follows a script."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from inferd.upstream.addresses import AddressPolicy
 from inferd.upstream.client import Broken, Client, Refused, Request, Response, Unreachable
+from inferd.upstream.connection import ConnectionResponse
 from inferd.upstream.own_client import OwnClient
 from tests.unit.upstream import certificate
 from tests.unit.upstream.serving import serving
@@ -170,6 +173,20 @@ async def test_what_cannot_be_sent_is_told(url: str, headers: tuple[tuple[str, s
     async with client() as own:
         with pytest.raises(Refused, match=told):
             await own.send(Request(url, headers, b""))
+
+
+async def test_a_connection_that_was_left_waits_for_no_collector() -> None:
+    async with upstream([[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"]]) as server, client() as own:
+        gc.disable()
+        try:
+            response = await own.send(request(server.url))
+            assert isinstance(response, ConnectionResponse)
+            connection = weakref.ref(response._connection)
+            response.close()
+            del response
+            await until(lambda: connection() is None)
+        finally:
+            gc.enable()
 
 
 async def test_closing_ends_what_is_under_way() -> None:
