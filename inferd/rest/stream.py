@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp.http import HttpVersion11
@@ -52,6 +52,7 @@ class EventStream:
         self.whole = False
         self._left = False
         self._beat: asyncio.TimerHandle
+        self._encode: Callable[[Sequence[Any]], bytes]
         # It leaves with the first event.
         self._unsent = self._answer.head(self._http, None)
         self._chunked = self._http.version == HttpVersion11
@@ -64,6 +65,7 @@ class EventStream:
         A failure on the way becomes ``event: error`` and ends the stream without ``[DONE]``. So does
         a request that is cut. A client that leaves ends it by cancellation or by ConnectionResetError.
         """
+        self._encode = encode
         self._request.stream = self
         self._request.parts.open.streams += 1
         self._look_in()
@@ -72,9 +74,9 @@ class EventStream:
             # See Piped. Asked for by its name: isinstance with a Protocol takes forty times as long.
             pipe: Callable[..., Awaitable[None]] | None = getattr(batches, "pipe", None)
             if pipe is not None:
-                await pipe(lambda batch: self._sent(encode(batch)), self._taken)
+                await pipe(self._sent, self._taken)
             else:
-                await self._pull(batches, encode)
+                await self._pull(batches)
             self._finish(_DONE)
         except Failure as failure:
             self._tell(failure)
@@ -88,9 +90,9 @@ class EventStream:
             self._stop_looking_in()
         return await self._finished()
 
-    async def _pull(self, batches: AsyncIterator[Sequence[Item]], encode: Callable[[Sequence[Item]], bytes]) -> None:
+    async def _pull(self, batches: AsyncIterator[Sequence[Any]]) -> None:
         async for batch in batches:
-            if not self._sent(encode(batch)):
+            if not self._sent(batch):
                 del batch  # It may be hundreds of objects, and this may take long.
                 await self._taken()
 
@@ -126,13 +128,14 @@ class EventStream:
             chunk, self._unsent = self._unsent + chunk, b""
         self._http.write(chunk)
 
-    def _sent(self, events: bytes) -> bool:
-        """Sends ``events``; False if the client takes no more for now, or has left."""
+    def _sent(self, batch: Sequence[Any]) -> bool:
+        """Sends ``batch``; False if the client takes no more for now, or has left."""
         try:
-            self._write(events)
+            self._write(self._encode(batch))
         except ConnectionError:
             self._left = True
-        return not (self._left or self._http.writing_paused)
+            return False
+        return not self._http.writing_paused
 
     def _finish(self, events: bytes) -> None:
         self._ended = True
