@@ -1,6 +1,8 @@
 """Server-sent events: bytes in, events out, and the other way round (WHATWG HTML, section 9.2)."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import msgspec
 
 # Far above any chunk a model sends (the largest known are tool calls and images of some megabytes), and small enough
 # that a thousand hostile streams cannot fill the memory.
@@ -11,7 +13,15 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _START = b"event: message\ndata: "
 _BETWEEN = b"\n\n" + _START
 
-_NEXT, _NEXT_LINE = b"}\n\ndata: {", b"}\n{"
+# No JSON holds the latter: between two values something else than the tab would stand, and in a string no tab may.
+_NEXT, _NEXT_VALUE = b"}\n\ndata: {", b"}\t{"
+
+# Bytes of each event that ``values`` drops, the first one included.
+_DROPPED = len(_NEXT) - len(_NEXT_VALUE)
+
+_LF, _CR = 0x0A, 0x0D
+
+Value = TypeVar("Value")
 
 
 class Event(NamedTuple):
@@ -47,17 +57,22 @@ class Decoder:
         return events(self.whole(data))
 
     def whole(self, data: bytes) -> bytes:
-        """The lines of the events that ``data`` completes, each line ending in LF; for ``events`` and ``objects``.
+        """The lines of the events that ``data`` completes, each line ending in LF; for ``events`` and ``values``.
 
         EventTooLarge when an earlier call left more than the limit unfinished: so the events before a giant are
         delivered first.
         """
+        # Numbers, because bytes are looked for in bytes as what could be a number first: by way of an exception.
+        if self._after_cr or _CR in data:
+            data = self._with_plain_line_ends(data)
+        # Most reads begin and end with an event.
+        if data[-2:] == b"\n\n" and not self._rest and not self._at_start:
+            return data
+        return self._completed(data)
+
+    def _completed(self, data: bytes) -> bytes:
         if len(self._rest) > self._limit:
             raise EventTooLarge
-        data = self._with_plain_line_ends(data)
-        # Most reads begin and end with an event.
-        if not self._rest and not self._at_start and data.endswith(b"\n\n"):
-            return data
         searched = max(0, len(self._rest) - 1)
         self._rest += data
         if self._at_start and not self._past_start():
@@ -73,10 +88,10 @@ class Decoder:
         # A CR ends its line at once, or an event would wait for the next read; the LF that may follow is dropped then.
         if self._after_cr and data:
             self._after_cr = False
-            if data[0] == 0x0A:
+            if data[0] == _LF:
                 data = data[1:]
-        if b"\r" in data:
-            self._after_cr = data[-1] == 0x0D
+        if _CR in data:
+            self._after_cr = data[-1] == _CR
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return data
 
@@ -95,19 +110,23 @@ def events(lines: bytes) -> list[Event]:
     return [event for block in lines.split(b"\n\n") if (event := _event(block)) is not None]
 
 
-def objects(lines: bytes) -> bytes | None:
-    """The data of the events in ``lines``, one a line, where each is one line in braces, and nothing else is there.
+def values(lines: bytes, decoder: "msgspec.json.Decoder[Value]") -> list[Value] | None:
+    """What ``decoder`` finds in the events in ``lines``, which hold whole ones only: one value in each.
 
-    None otherwise. A JSON parser of lines finds one value for each event or fails, or there are more values than
-    events: where one could reach into the next line, ``}`` and ``{`` would have to follow each other within it.
+    None unless each event is one line in braces, and nothing else is there: then look at them one by one. A parser of
+    values that follow each other finds one for each event or fails, or there are more of them than events: none of
+    them can reach into the next event.
     """
-    if not (lines.startswith(b"data: {") and lines.endswith(b"}\n\n")):
+    if lines[:7] != b"data: {" or lines[-3:] != b"}\n\n":
         return None
-    data = lines[6:-2]
-    found = data.replace(_NEXT, _NEXT_LINE)
-    # Not a line end is there but those that were put there; a count of what was replaced would take another search.
-    put = (len(data) - len(found)) // (len(_NEXT) - len(_NEXT_LINE))
-    return found if found.count(b"\n") == put else None
+    data = lines[5:-2].replace(_NEXT, _NEXT_VALUE)
+    if _LF in data:
+        return None
+    try:
+        found = decoder.decode_lines(data)
+    except (ValueError, RecursionError):
+        return None
+    return found if len(found) * _DROPPED == len(lines) - len(data) else None
 
 
 def encode(data: bytes, name: bytes = b"message") -> bytes:

@@ -5,6 +5,7 @@ upstream: a field left out by the client is left out there too. What types canno
 made: msgspec tells the ValueError of a rule with the path of the object that broke it.
 """
 
+from types import NoneType
 from typing import Annotated, Any
 
 import msgspec
@@ -161,13 +162,14 @@ class FunctionDelta(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     name: str | None = None
 
 
-class ToolCallDelta(msgspec.Struct, kw_only=True, gc=False):
+class ToolCallDelta(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """A piece of a tool call; ``type`` is written even when null, as in Elasticsearch."""
 
     index: int
-    id: str | None | UnsetType = UNSET
-    function: FunctionDelta | None | UnsetType = UNSET
-    type: str | None = None
+    id: str | None = None
+    function: FunctionDelta | None = None
+    # What is made anew for each object is written even so.
+    type: str | None = msgspec.field(default_factory=NoneType)
 
 
 class Delta(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -180,6 +182,17 @@ class Delta(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     tool_calls: list[ToolCallDelta] | None = None
     reasoning_details: list[Any] | None = None
     reasoning_content: str | None = None
+
+    def normalise(self) -> None:
+        """Brings ``reasoning`` to its one name, and makes empty lists absent.
+
+        You call it before it is sent on, unless the last three members are None, as they nearly always are.
+        """
+        if self.reasoning is None:
+            self.reasoning = self.reasoning_content
+        self.reasoning_content = None
+        self.tool_calls = self.tool_calls or None
+        self.reasoning_details = self.reasoning_details or None
 
 
 class Choice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -203,8 +216,11 @@ class CompletionTokensDetails(msgspec.Struct, kw_only=True, omit_defaults=True, 
     reasoning_tokens: int | None = None
 
 
+_NO_PROMPT_DETAILS, _NO_COMPLETION_DETAILS = PromptTokensDetails(), CompletionTokensDetails()
+
+
 class Usage(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """What the chat cost, in tokens."""
+    """What the chat cost, in tokens; details that hold none are dropped."""
 
     completion_tokens: int
     prompt_tokens: int
@@ -212,49 +228,24 @@ class Usage(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
 
+    def __post_init__(self) -> None:
+        if self.prompt_tokens_details == _NO_PROMPT_DETAILS:
+            self.prompt_tokens_details = None
+        if self.completion_tokens_details == _NO_COMPLETION_DETAILS:
+            self.completion_tokens_details = None
 
-class Chunk(msgspec.Struct, kw_only=True, gc=False):
-    """One ``chat.completion.chunk``; decoded from the upstream it drops what Elasticsearch drops."""
+
+class Chunk(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """One ``chat.completion.chunk``; decoded from the upstream it drops what Elasticsearch drops, and what is null."""
 
     id: str
     choices: list[Choice]
-    model: str | None = ""
-    object: str | None = ""
-    usage: Usage | None | UnsetType = UNSET
+    # Made anew, so that they are written even when they are empty.
+    model: str | None = msgspec.field(default_factory=str)
+    object: str | None = msgspec.field(default_factory=str)
+    usage: Usage | None = None
 
     def normalise(self) -> None:
-        """Makes what the upstream wrote as null or empty absent, and brings ``reasoning`` to its one name.
-
-        You call it once on every decoded chunk, before it is sent on.
-        """
-        if self.usage is None:
-            self.usage = UNSET
-        elif self.usage is not UNSET:
-            _drop_empty_details(self.usage)
-        if not self.model or not self.object:
-            self.model = self.model or ""
-            self.object = self.object or ""
-        for choice in self.choices:
-            delta = choice.delta
-            if delta.reasoning_content is not None:
-                delta.reasoning = delta.reasoning_content if delta.reasoning is None else delta.reasoning
-                delta.reasoning_content = None
-            # Asked before anything is called or set: most chunks have neither.
-            if delta.tool_calls is not None or delta.reasoning_details is not None:
-                _drop_empty_lists(delta)
-
-
-def _drop_empty_lists(delta: Delta) -> None:
-    delta.reasoning_details = delta.reasoning_details or None
-    delta.tool_calls = delta.tool_calls or None
-    for call in delta.tool_calls or ():
-        call.id = UNSET if call.id is None else call.id
-        call.function = UNSET if call.function is None else call.function
-
-
-def _drop_empty_details(usage: Usage) -> None:
-    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
-    if prompt is not None and prompt.cached_tokens is None and prompt.cache_write_tokens is None:
-        usage.prompt_tokens_details = None
-    if completion is not None and completion.reasoning_tokens is None:
-        usage.completion_tokens_details = None
+        """Makes the names empty that the upstream wrote as null: you call it then, before the chunk is sent on."""
+        self.model = self.model or ""
+        self.object = self.object or ""

@@ -33,22 +33,25 @@ class Stream:
         except (TimeoutError, Trouble) as problem:
             raise self._ill(problem) from None
         if not self._begun:
-            self._begun = True
             self.heard()
         return data
 
-    async def push(self, take: Callable[[bytes], bool]) -> bool:
+    async def push(self, take: Callable[[bytes], bool | None]) -> bool:
         """Hands the body to ``take`` in the moment it comes, see Response; True at its end.
 
-        False when ``take`` was: then nothing more is handed over until you read or push again. See ``read`` for
-        the failures.
+        ``take`` says whether a chunk was in what it was given, as ``heard`` would; or None to be handed no more: then
+        this returns False, and a new silence begins when you read or push again. See ``read`` for the failures.
         """
 
         def taken(data: bytes) -> float | None:
-            if not self._begun:
-                self._begun = True
+            heard = take(data)
+            if heard is None:
                 self.heard()
-            return self._wait() if take(data) else None
+                return None
+            if heard or not self._begun:
+                self._begun = True
+                self._until = self._loop.time() + self._idle
+            return self._until
 
         try:
             return await self._response.push(taken, self._wait())
@@ -57,6 +60,7 @@ class Stream:
 
     def heard(self) -> None:
         """You tell it of every chunk found in what ``read`` gave: a new silence begins with the next ``read``."""
+        self._begun = True
         self._until = None
 
     def _wait(self) -> float:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inferd.sse import Decoder, Event, EventTooLarge, encode, encode_each, events, objects
+from inferd.sse import Decoder, Event, EventTooLarge, encode, encode_each, events, values
 
 STREAM = (
     "\ufeffevent: message\r\ndata: one\r\n\r\n"
@@ -127,8 +127,9 @@ def test_whole_events_are_the_same_as_events(raw: list[bytes], size: int) -> Non
 @pytest.mark.parametrize(
     "lines, found",
     [
-        (b"data: {}\n\n", b"{}"),
-        (b'data: {"a":1}\n\ndata: {}\n\ndata: {"b":"data: x"}\n\n', b'{"a":1}\n{}\n{"b":"data: x"}'),
+        (b"data: {}\n\n", [{}]),
+        (b'data: {"a":1}\n\ndata: {}\n\ndata: {"b":"data: x"}\n\n', [{"a": 1}, {}, {"b": "data: x"}]),
+        (b'data: {\t"a":1}\n\ndata: { }\n\n', [{"a": 1}, {}]),
         (b"", None),
         (b": ping\n\n", None),
         (b"data: [DONE]\n\n", None),
@@ -141,28 +142,33 @@ def test_whole_events_are_the_same_as_events(raw: list[bytes], size: int) -> Non
         (b"data: {\ndata: }\n\n", None),
         (b"data:{}\n\n", None),
         (b"data: {} \n\n", None),
-        (b"data: {}\n\ndata: {", None),
+        (b"data: {nonsense}\n\n", None),
+        (b'data: {"a":' + b"[" * 100_000 + b"}\n\n", None),
+        (b"data: {}{}\n\n", None),
+        (b"data: {} {}\n\ndata: {}\n\n", None),
     ],
 )
-def test_events_that_are_objects_and_nothing_else_are_lines(lines: bytes, found: bytes | None) -> None:
-    assert objects(lines) == found
+def test_events_that_are_objects_and_nothing_else_are_read_at_once(
+    lines: bytes, found: list[dict[str, object]] | None
+) -> None:
+    assert values(lines, msgspec.json.Decoder(dict[str, object])) == found
 
 
-PIECES = [b"data: ", b"{}", b'{"a":', b"1}", b"[", b"]", b",", b'"', b"\n", b"\n\n", b"}\n\ndata: {", b" ", b"1"]
+@pytest.mark.parametrize("joint", [b'"a":"x}\n\ndata: {y"', b'"a}\n\ndata: {b":1', b'"a":[{}\n\ndata: {}]'])
+def test_one_value_never_makes_up_for_another(joint: bytes) -> None:
+    """Neither half of the first two events is a value, and the last one holds two."""
+    assert values(b"data: {" + joint + b"}\n\ndata: {}{}\n\n", msgspec.json.Decoder()) is None
+
+
+PIECES = [b"data: ", b"{}", b'{"a":', b"1}", b"[", b"]", b",", b'"', b"\n", b"\n\n", b"}\n\ndata: {", b" ", b"1", b"\t"]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12))
-def test_lines_that_parse_into_as_many_values_hold_one_event_each(pieces: list[bytes]) -> None:
+def test_what_is_read_at_once_is_what_each_event_holds(pieces: list[bytes]) -> None:
     raw = b"data: {" + b"".join(pieces) + b"}\n\n"
-    lines = objects(raw)
-    if lines is None:
-        return
-    try:
-        values = msgspec.json.Decoder().decode_lines(lines)
-    except msgspec.DecodeError:
-        return
-    if len(values) == lines.count(b"\n") + 1:
-        assert values == [msgspec.json.decode(event.data) for event in events(raw)]
+    found = values(raw, msgspec.json.Decoder())
+    if found is not None:
+        assert found == [msgspec.json.decode(event.data) for event in events(raw)]
 
 
 def test_each_line_becomes_an_event() -> None:

@@ -6,7 +6,7 @@ from msgspec import UNSET, UnsetType
 from inferd.errors import StatusFailure
 from inferd.schema.chat_completion import ChatCompletionRequest, Chunk, Message, Tool, ToolChoice
 from inferd.services.openai.completion import StreamOptions
-from inferd.services.openai.events import EventReader, values
+from inferd.services.openai.events import EventReader
 from inferd.services.openai.settings import OpenAISettings
 
 
@@ -29,7 +29,6 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ENCODER = msgspec.json.Encoder()
-_CHUNK = msgspec.json.Decoder(Chunk)
 
 
 def body(settings: OpenAISettings, request: ChatCompletionRequest, user: str | None) -> bytes:
@@ -51,27 +50,29 @@ def body(settings: OpenAISettings, request: ChatCompletionRequest, user: str | N
     )
 
 
-class ChunkReader(EventReader[Chunk]):
+class ChunkReader(EventReader[Chunk, Chunk]):
     """Reads the chunks of a stream, every one of them."""
 
-    def items(self, data: bytes) -> list[Chunk]:
-        """See EventReader."""
-        return self._noted([_CHUNK.decode(data)])
+    decoder = msgspec.json.Decoder(Chunk)
 
-    def many(self, lines: bytes, count: int) -> list[Chunk] | None:
+    def items(self, chunks: list[Chunk]) -> list[Chunk]:
         """See EventReader."""
-        chunks = values(_CHUNK, lines, count)
-        return None if chunks is None else self._noted(chunks)
-
-    def _noted(self, chunks: list[Chunk]) -> list[Chunk]:
         for chunk in chunks:
-            chunk.normalise()
+            if chunk.model is None or chunk.object is None:
+                chunk.normalise()
+            if chunk.usage is not None:
+                self.call.trace.input_tokens += chunk.usage.prompt_tokens
+                self.call.trace.output_tokens += chunk.usage.completion_tokens
             for choice in chunk.choices:
                 if choice.finish_reason:
                     self.finished = True
-            if chunk.usage:
-                self.call.trace.input_tokens += chunk.usage.prompt_tokens
-                self.call.trace.output_tokens += chunk.usage.completion_tokens
+                delta = choice.delta
+                if (
+                    delta.reasoning_content is not None
+                    or delta.tool_calls is not None
+                    or delta.reasoning_details is not None
+                ):
+                    delta.normalise()
         return chunks
 
 

@@ -7,7 +7,7 @@ import msgspec
 from inferd.errors import IllegalArgument, StatusFailure
 from inferd.schema.inference import Call, Completions
 from inferd.services.openai import usage
-from inferd.services.openai.events import EventReader, values
+from inferd.services.openai.events import EventReader
 from inferd.services.openai.settings import OpenAISettings
 
 
@@ -62,7 +62,6 @@ class _Chunk(msgspec.Struct, frozen=True):
 
 _ENCODER = msgspec.json.Encoder()
 _ANSWER = msgspec.json.Decoder(_Answer)
-_CHUNK = msgspec.json.Decoder(_Chunk)
 
 
 def body(settings: OpenAISettings, texts: list[str], user: str | None, *, stream: bool) -> bytes:
@@ -91,19 +90,13 @@ def results(call: Call, raw: bytes) -> Completions:
     return Completions([choice.message.content for choice in answer.choices])
 
 
-class TextReader(EventReader[str]):
+class TextReader(EventReader[_Chunk, str]):
     """Reads the pieces of text in a stream; null and empty ones, roles and usage give none."""
 
-    def items(self, data: bytes) -> list[str]:
-        """See EventReader."""
-        return self._texts([_CHUNK.decode(data)])
+    decoder = msgspec.json.Decoder(_Chunk)
 
-    def many(self, lines: bytes, count: int) -> list[str] | None:
+    def items(self, chunks: list[_Chunk]) -> list[str]:
         """See EventReader."""
-        chunks = values(_CHUNK, lines, count)
-        return None if chunks is None else self._texts(chunks)
-
-    def _texts(self, chunks: list[_Chunk]) -> list[str]:
         texts = []
         for chunk in chunks:
             if chunk.usage is not None:

@@ -9,43 +9,39 @@ import msgspec
 from inferd.errors import Failure, UpstreamRefusal
 from inferd.schema.inference import Call
 from inferd.services.openai.refusal import failure, upstream_error
-from inferd.sse import Decoder, Event, EventTooLarge, events, objects
+from inferd.sse import Decoder, Event, EventTooLarge, events, values
 from inferd.upstream.stream import Stream
 
+Chunk = TypeVar("Chunk")
 Item = TypeVar("Item")
 
 _JSON = json.JSONDecoder()
 _DONE = b"data: [DONE]\n\n"
 
 
-class EventReader(Generic[Item]):
+class EventReader(Generic[Chunk, Item]):
     """An async iterator of non-empty lists of what the events of ``stream`` hold.
 
-    A subclass says what one event holds: ``items`` may raise ValueError for what it cannot read, and sets
-    ``finished`` once the upstream named a finish reason. The stream is whole when it ended with ``[DONE]`` or a
-    finish reason, however it ended after that; otherwise, and when an event is an error or unreadable, iteration ends
-    with a Failure, after everything that came before it.
+    A subclass says what one event is, by ``decoder``, and what it holds: ``items`` sets ``finished`` once the upstream
+    named a finish reason. The stream is whole when it ended with ``[DONE]`` or a finish reason, however it ended after
+    that; otherwise, and when an event is an error or unreadable, iteration ends with a Failure, after everything that
+    came before it.
     """
+
+    decoder: "msgspec.json.Decoder[Chunk]"
 
     def __init__(self, call: Call, stream: Stream) -> None:
         self.call = call
         self.finished = False
         self._stream = stream
-        self._decoder = Decoder()
+        self._framing = Decoder()
         self._end: Failure | None = None
         self._ended = False
         self._first: list[Item] | None = None
 
-    def items(self, data: bytes) -> list[Item]:
-        """What the event with ``data`` holds."""
+    def items(self, chunks: list[Chunk]) -> list[Item]:
+        """What ``chunks`` hold, which came together; each is given once, in order."""
         raise NotImplementedError
-
-    def many(self, lines: bytes, count: int) -> list[Item] | None:
-        """What ``count`` events hold, their data being the lines of ``lines``.
-
-        None, and nothing has happened, where they have to be looked at one by one: if there are not as many values.
-        """
-        return None
 
     async def start(self) -> None:
         """Waits for the first items, so that a failure before them can still be told by its HTTP status."""
@@ -54,7 +50,7 @@ class EventReader(Generic[Item]):
         except StopAsyncIteration:
             self._ended = True
 
-    def __aiter__(self) -> "EventReader[Item]":
+    def __aiter__(self) -> "EventReader[Chunk, Item]":
         return self
 
     async def __anext__(self) -> list[Item]:
@@ -65,16 +61,14 @@ class EventReader(Generic[Item]):
 
     async def pipe(self, write: Callable[[list[Item]], bool], ready: Callable[[], Awaitable[None]]) -> None:
         """See Piped; ends as the iteration would, and what was iterated over before does not come again."""
-        if self._first is not None:
-            first, self._first = self._first, None
-            goes_on = write(first)
-            del first  # It may be hundreds of objects, and the stream long.
-            if not goes_on:
-                await ready()
+        if not self._first_written(write):
+            await ready()
 
-        def take(data: bytes) -> bool:
+        def take(data: bytes) -> bool | None:
             items = self._read(data)
-            return (not items or write(items)) and not self._ended
+            if items and not write(items) or self._ended:
+                return None
+            return items is not None
 
         while not self._ended:
             if await self._pushed(take):
@@ -84,7 +78,11 @@ class EventReader(Generic[Item]):
         if self._end is not None:
             raise self._end
 
-    async def _pushed(self, take: Callable[[bytes], bool]) -> bool:
+    def _first_written(self, write: Callable[[list[Item]], bool]) -> bool:
+        first, self._first = self._first, None
+        return first is None or write(first)
+
+    async def _pushed(self, take: Callable[[bytes], bool | None]) -> bool:
         try:
             return await self._stream.push(take)
         except Failure as failure:
@@ -99,7 +97,10 @@ class EventReader(Generic[Item]):
             if not data:
                 self._finish_early()
                 break
-            if items := self._read(data):
+            items = self._read(data)
+            if items is not None:
+                self._stream.heard()
+            if items:
                 return items
         if self._end is not None:
             raise self._end
@@ -114,51 +115,52 @@ class EventReader(Generic[Item]):
             self._finish(failure)
             raise
 
-    def _read(self, data: bytes) -> list[Item]:
+    def _read(self, data: bytes) -> list[Item] | None:
+        """What the events hold that ``data`` completes; None if it completes none."""
+        try:
+            lines = self._framing.whole(data)
+        except EventTooLarge:
+            self._finish(self._broken("an event of the stream is too large"))
+            return None
+        # What nearly all reads hold, at a fraction of the cost.
+        chunks = values(lines, self.decoder)
+        return self._others(lines) if chunks is None else self.items(chunks)
+
+    def _others(self, lines: bytes) -> list[Item] | None:
+        if lines.endswith(_DONE):
+            chunks = values(lines[: -len(_DONE)], self.decoder)
+            if chunks is not None:
+                self._finish(None)
+                return self.items(chunks)
+        found = events(lines)
+        return self._one_by_one(found) if found else None
+
+    def _one_by_one(self, found: list[Event]) -> list[Item]:
         items: list[Item] = []
         try:
-            lines = self._decoder.whole(data)
-            if (found := self._at_once(lines)) is not None:
-                return found
-            for event in events(lines):
-                self._stream.heard()
+            for event in found:
                 if event.data[:6].upper() == b"[DONE]":
                     self._finish(None)
                     break
-                for document in self._documents(event):
-                    items += document
-        except EventTooLarge:
-            self._finish(self._broken("an event of the stream is too large"))
+                for chunk in self._chunks(event):
+                    items += self.items([chunk])
         except Failure as told:
             self._finish(told)
         return items
 
-    def _at_once(self, lines: bytes) -> list[Item] | None:
-        """The items in ``lines`` if they hold what nearly all reads do, at a fraction of the cost."""
-        chunks = lines.removesuffix(_DONE)
-        data = objects(chunks)
-        if data is None:
-            return None
-        items = self.many(data, data.count(b"\n") + 1)
-        if items is not None:
-            self._stream.heard()
-            if len(chunks) < len(lines):
-                self._finish(None)
-        return items
-
-    def _documents(self, event: Event) -> Iterator[list[Item]]:
-        """The items of each JSON document in ``event``: one, but Elasticsearch's parser takes several, so some server
+    def _chunks(self, event: Event) -> Iterator[Chunk]:
+        """The chunk in ``event``; or chunks, for Elasticsearch's parser takes several JSON documents, so some server
         must have sent them."""
         try:
             if event.name == b"error":
                 raise self._error(event.data)
-            yield self.items(event.data)
+            yield self.decoder.decode(event.data)
         except (ValueError, RecursionError):
             documents = _split(event.data)
             if len(documents) < 2:
                 raise self._error(event.data) from None
             for document in documents:
-                yield from self._documents(Event(event.name, document))
+                yield from self._chunks(Event(event.name, document))
 
     def _error(self, data: bytes) -> UpstreamRefusal:
         error = upstream_error(data, self.call.secrets)
@@ -177,15 +179,6 @@ class EventReader(Generic[Item]):
 
     def _finish(self, end: Failure | None) -> None:
         self._ended, self._end = True, end
-
-
-def values(decoder: "msgspec.json.Decoder[Item]", lines: bytes, count: int) -> list[Item] | None:
-    """What ``decoder`` finds in ``lines``, if that is ``count`` values; None otherwise: see ``EventReader.many``."""
-    try:
-        found = decoder.decode_lines(lines)
-    except (ValueError, RecursionError):
-        return None
-    return found if len(found) == count else None
 
 
 def _split(data: bytes) -> list[bytes]:

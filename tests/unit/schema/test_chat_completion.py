@@ -169,6 +169,8 @@ def test_any_body_is_taken_or_refused_and_what_is_taken_can_be_sent(body: dict[s
 def normalised(chunk: str) -> str:
     made = CHUNK.decode(chunk)
     made.normalise()
+    for choice in made.choices:
+        choice.delta.normalise()
     return msgspec.json.encode(made).decode()
 
 

@@ -111,9 +111,9 @@ def test_what_is_pushed_is_the_same_up_to_where_it_is_stopped() -> None:
         reading, _ = stream(b"one", 1.0, b"two", b"three", 1.0, b"four")
         taken: list[bytes] = []
 
-        def take(data: bytes) -> bool:
+        def take(data: bytes) -> bool | None:
             taken.append(data)
-            return data != b"two"
+            return None if data == b"two" else True
 
         assert not await reading.push(take)
         assert taken == [b"one", b"two"]
@@ -138,15 +138,21 @@ def test_what_ends_reading_ends_pushing(pieces: list[Piece], told: str, after: f
         reading, standings = stream(*pieces)
         began = now()
 
-        def take(data: bytes) -> bool:
-            if data == b"chunk":
-                reading.heard()
-            return True
-
         with pytest.raises(Failure, match=told):
-            await reading.push(take)
+            await reading.push(b"chunk".__eq__)
         assert now() - began == pytest.approx(after, abs=0.01)
         assert standings.get("e") is not None
+
+    run(scenario())
+
+
+def test_time_in_which_no_more_is_taken_is_no_silence() -> None:
+    async def scenario() -> None:
+        reading, _ = stream(b"one", 9.0, b"two", 9.0, b"three")
+        for _ in range(3):
+            assert not await reading.push(lambda _: None)
+            await _later(1000.0)
+        assert await reading.push(lambda _: None)
 
     run(scenario())
 

@@ -13,11 +13,13 @@ from tests.unit.services.openai.endpoints import call
 TOLD = "Received an error response for request from inference entity id [e]"
 
 
-class Numbers(EventReader[int]):
+class Numbers(EventReader[list[int], int]):
     """Each event is a list of numbers; a nought is the finish."""
 
-    def items(self, data: bytes) -> list[int]:
-        numbers = msgspec.json.decode(data, type=list[int])
+    decoder = msgspec.json.Decoder(list[int])
+
+    def items(self, chunks: list[list[int]]) -> list[int]:
+        numbers = [number for chunk in chunks for number in chunk]
         self.finished = self.finished or 0 in numbers
         return [number for number in numbers if number]
 
@@ -39,10 +41,13 @@ class Pieces:
             raise self._end
         return b""
 
-    async def push(self, take: Callable[[bytes], bool]) -> bool:
+    async def push(self, take: Callable[[bytes], bool | None]) -> bool:
         while data := await self.read():
-            if not take(data):
+            heard = take(data)
+            if heard is None:
                 return False
+            if heard:
+                self.heard()
         return True
 
     def heard(self) -> None:

@@ -29,7 +29,7 @@ class Read(NamedTuple):
 
 
 async def read(
-    tools: Tools, reader: Callable[[Call, Any], EventReader[Any]], *pieces: bytes | Trouble, start: bool = True
+    tools: Tools, reader: Callable[[Call, Any], EventReader[Any, Any]], *pieces: bytes | Trouble, start: bool = True
 ) -> Read:
     """Reads a stream that comes in ``pieces`` to its end."""
     client = tools.sender.client

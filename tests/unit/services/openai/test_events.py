@@ -11,7 +11,7 @@ from inferd.schema.endpoint import TaskType
 from inferd.schema.inference import Call
 from inferd.services import Tools
 from inferd.services.openai import events as module
-from inferd.services.openai.events import EventReader, values
+from inferd.services.openai.events import EventReader
 from inferd.upstream.client import Broken
 from inferd.upstream.stream import Stream
 from tests.unit.services.openai.endpoints import call
@@ -20,27 +20,18 @@ from tests.unit.services.openai.streams import Read, read
 from tests.unit.services.openai.upstream import events
 
 
-class Sizes(EventReader[int]):
+class Sizes(EventReader[dict[str, int], int]):
     """Each event is an object, and told by its size; how many were read at once is noted."""
+
+    decoder = msgspec.json.Decoder(dict[str, int])
 
     def __init__(self, call: Call, stream: Stream) -> None:
         super().__init__(call, stream)
         self.counts: list[int] = []
 
-    def items(self, data: bytes) -> list[int]:
-        return [len(msgspec.json.decode(data, type=dict[str, int]))]
-
-    def many(self, lines: bytes, count: int) -> list[int] | None:
-        self.counts.append(count)
-        return list(map(len, lines.split(b"\n"))) if b"1" in lines else None
-
-
-@pytest.mark.parametrize(
-    ("lines", "found"),
-    [(b"1\n2", [1, 2]), (b"1", None), (b"1 2\n3", None), (b"1\n", None), (b"1\n{}", None), (b"1\n[" * 100_000, None)],
-)
-def test_lines_are_read_at_once_only_where_each_is_one_value(lines: bytes, found: list[int] | None) -> None:
-    assert values(msgspec.json.Decoder(int), lines, 2) == found
+    def items(self, chunks: list[dict[str, int]]) -> list[int]:
+        self.counts.append(len(chunks))
+        return list(map(len, chunks))
 
 
 def ended_badly(outcome: Read, cause: str) -> None:
@@ -214,24 +205,27 @@ async def test_only_events_end_a_silence() -> None:
 
 
 async def test_plain_events_are_read_at_once_up_to_done() -> None:
-    pieces = Pieces([events(b"{1}"), events(b"{}", b"{1}"), events(b"{1}", b"[DONE]"), events(b"{1}")])
-    stream: Stream = pieces  # type: ignore[assignment]  # it has the methods a reader uses
-    sizes = Sizes(call(TaskType.COMPLETION), stream)
-    assert [batch async for batch in sizes] == [[3], [2, 3], [3]]
+    one = b'{"a":1}'
+    pieces = Pieces([events(one), events(b"{}", one), events(one, b"[DONE]"), events(one)])
+    sizes = sizes_of(pieces)
+    assert [batch async for batch in sizes] == [[1], [0, 1], [1]]
     assert (sizes.counts, pieces.sounds) == ([1, 2, 1], [1, 2, 3])
 
 
 async def test_what_cannot_be_read_at_once_is_read_one_by_one() -> None:
-    pieces = Pieces([events(b"{}", b'{"a":2}', b"[DONE]")])
+    sizes = sizes_of(Pieces([events(b"{}", b'{"a":2}{}', b"[DONE]")]))
+    assert [batch async for batch in sizes] == [[0, 1, 0]]
+    assert sizes.counts == [1, 1, 1]
+
+
+def sizes_of(pieces: Pieces) -> Sizes:
     stream: Stream = pieces  # type: ignore[assignment]  # it has the methods a reader uses
-    sizes = Sizes(call(TaskType.COMPLETION), stream)
-    assert [batch async for batch in sizes] == [[0, 1]]
-    assert sizes.counts == [2]
+    return Sizes(call(TaskType.COMPLETION), stream)
 
 
 def test_a_reader_must_say_what_an_event_holds() -> None:
     with pytest.raises(NotImplementedError):
-        EventReader.items(None, b"")  # type: ignore[arg-type]  # no reader is needed to be told so
+        EventReader.items(None, [])  # type: ignore[arg-type]  # no reader is needed to be told so
 
 
 @given(st.lists(st.lists(st.integers(0, 9)), max_size=8), st.data())

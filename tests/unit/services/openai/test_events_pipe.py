@@ -68,3 +68,9 @@ async def test_what_ready_raises_ends_a_pipe() -> None:
 
     with pytest.raises(ConnectionResetError):
         await reader_of(Pieces(list(WHOLE))).pipe(lambda _: False, ready)
+
+
+async def test_only_events_end_a_silence() -> None:
+    pieces = Pieces([events(b"[]"), b": ping\n\n", b"data: [1]", b"\n\n", events(b"[0]")])
+    assert await piped(reader_of(pieces)) == ([[1]], [])
+    assert pieces.sounds == [1, 4, 5]
