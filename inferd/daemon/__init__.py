@@ -24,6 +24,7 @@ from inferd.config import BadConfiguration, Config, load
 from inferd.daemon.acceptor import Acceptor, connection_limit
 from inferd.daemon.draining import drain
 from inferd.daemon.heartbeat import Heartbeat
+from inferd.daemon.memory import give_back
 from inferd.daemon.reload import Reloader
 from inferd.daemon.sockets import CannotListen, Listening, listen
 from inferd.daemon.tls import Certificate, CertificateUnusable
@@ -96,6 +97,7 @@ async def _live(launch: Launch, config: Config, environ: MutableMapping[str, str
         _bind_reload(reloader, notifier, status)
         stack.enter_context(Heartbeat(notifier, watchdog, status))
         _settle_memory()
+        stack.callback(asyncio.create_task(give_back(lambda: len(app.parts.open), app.parts.aside)).cancel)
         log.info("ready", version=__version__, url=url, endpoints=len(app.parts.store), pid=os.getpid())
         notifier.ready(status())
         await stop.wait()
