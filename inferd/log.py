@@ -10,7 +10,7 @@ import sys
 import time
 from collections import deque
 from functools import lru_cache
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
 import msgspec
 
@@ -52,6 +52,9 @@ class RequestLine(msgspec.Struct, omit_defaults=True):
     remote: str | None = None
 
 
+Line: TypeAlias = dict[str, object] | RequestLine
+
+
 class Log:
     """Where everything inferd has to say goes. ``reconfigure`` changes level and form at once."""
 
@@ -59,7 +62,8 @@ class Log:
         self._stream = stream or sys.stderr
         self._seldom: dict[str, tuple[float, int]] = {}
         # Lines that wait to be written; a deque, because other threads than the loop's take them from it, too.
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[Line] = deque()
+        self._turn = ""
         self.reconfigure(config)
 
     def reconfigure(self, config: LogConfig) -> None:
@@ -70,14 +74,16 @@ class Log:
     def request(self, line: RequestLine) -> None:
         """One finished request; level info, warning where the status is 500 or above.
 
-        It is written at the end of the loop's turn, with all others of that turn: each write takes 4 µs, or wakes up
-        the journal. Whatever else is said is written at once, and after what waits.
+        It is written at the end of the loop's turn, with all others of that turn and with the time of the first: each
+        write takes 4 µs, or wakes up the journal. Whatever else is said is written at once, and after what waits.
         """
-        level = logging.WARNING if line.status is not None and line.status >= 500 else logging.INFO
-        if level < self._level:
+        failed = line.status is not None and line.status >= 500
+        if (logging.WARNING if failed else logging.INFO) < self._level:
             return
-        line.time, line.level, line.message = _now(), _NAMES[level], "request"
-        self._waiting.append(self._line(line))
+        if not self._waiting:
+            self._turn = _now()
+        line.time, line.level, line.message = self._turn, "warning" if failed else "info", "request"
+        self._waiting.append(line)
         if len(self._waiting) == 1:
             try:
                 asyncio.get_running_loop().call_soon(self.flush)
@@ -119,14 +125,15 @@ class Log:
 
     def flush(self) -> None:
         """Writes what waits to be written."""
-        lines = []
+        lines: list[Line] = []
         try:
             while self._waiting:
                 lines.append(self._waiting.popleft())
         except IndexError:
             pass  # Another thread was faster and writes the last one.
+        text = self._text(lines)
         try:
-            self._stream.write("".join(lines))
+            self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):
             pass  # Nobody can be told that nobody listens; the daemon's work goes on.
@@ -135,16 +142,19 @@ class Log:
         if level < self._level:
             return
         told = {name: value for name, value in fields.items() if value is not None}
-        self._waiting.append(self._line({"time": _now(), "level": _NAMES[level], "message": message, **told}))
+        self._waiting.append({"time": _now(), "level": _NAMES[level], "message": message, **told})
         self.flush()
 
-    def _line(self, said: dict[str, object] | RequestLine) -> str:
+    def _text(self, lines: list[Line]) -> str:
         if self._json:
             try:
-                return _ENCODER.encode(said).decode() + "\n"
+                return _ENCODER.encode_lines(lines).decode()
             except UnicodeEncodeError:
                 pass  # A header that is no UTF-8: see _utf8.
-        fields = said if isinstance(said, dict) else msgspec.structs.asdict(said)
+        return "".join([self._line(line) for line in lines])
+
+    def _line(self, line: Line) -> str:
+        fields = line if isinstance(line, dict) else msgspec.structs.asdict(line)
         told = {name: _utf8(value) for name, value in fields.items() if value is not None}
         if self._json:
             return _ENCODER.encode(told).decode() + "\n"

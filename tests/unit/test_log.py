@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inferd.config import Log as LogConfig
-from inferd.log import SELDOM, LibraryHandler, Log, RequestLine, where
+from inferd.log import SELDOM, LibraryHandler, Line, Log, RequestLine, where
 
 
 class Terminal(io.StringIO):
@@ -120,6 +120,27 @@ def test_a_request_may_hold_what_is_no_utf_8(form: Any) -> None:
     assert stream.getvalue().endswith(('"endpoint":"\\\\udcff"}\n', 'endpoint="\\\\udcff"\n'))
 
 
+async def test_a_request_that_holds_what_is_no_utf_8_harms_no_other_of_its_turn() -> None:
+    stream = io.StringIO()
+    log = Log(LogConfig(), stream)
+    for endpoint in ("a", "\udcff", "b"):
+        log.request(RequestLine(endpoint=endpoint))
+    await asyncio.sleep(0)
+    assert [line["endpoint"] for line in said(stream)] == ["a", "\\udcff", "b"]
+
+
+async def test_requests_of_one_turn_have_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    log = Log(LogConfig(), stream)
+    for turn in range(2):
+        for now in (turn + 0.25, turn + 0.5):
+            monkeypatch.setattr("inferd.log.time.time", lambda now=now: now)
+            log.request(RequestLine())
+        await asyncio.sleep(0)
+    times = [json.loads(line)["time"] for line in stream.getvalue().splitlines()]
+    assert times == ["1970-01-01T00:00:00.250Z"] * 2 + ["1970-01-01T00:00:01.250Z"] * 2
+
+
 class Recorded(io.StringIO):
     """A stream that tells its writes apart."""
 
@@ -149,10 +170,10 @@ async def test_requests_of_one_turn_are_written_together_and_before_what_is_said
     assert "".join(written).count("\n") == 6
 
 
-class Raced(deque[str]):
+class Raced(deque[Line]):
     """Lines that another thread takes in the moment between the look at them and the grip."""
 
-    def popleft(self) -> str:
+    def popleft(self) -> Line:
         self.clear()
         return super().popleft()
 
