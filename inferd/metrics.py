@@ -49,15 +49,6 @@ class Counted(NamedTuple):
     times: Sequence[tuple[tuple[str, str], Sequence[int], float]]
 
 
-class _Count:
-    """A number of requests."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value = 0
-
-
 class _Endpoint:
     """What was counted for one endpoint."""
 
@@ -93,12 +84,15 @@ class _Upstream(NamedTuple):
     first_chunk: _Times
 
 
-class _Kind(NamedTuple):
+class _Kind:
     """Where a request with certain labels is counted, found at once by these labels; ``upstream`` if it has a task."""
 
-    requests: _Count
-    seconds: _Times
-    upstream: _Upstream | None
+    __slots__ = ("requests", "seconds", "upstream")
+
+    def __init__(self, seconds: _Times, upstream: _Upstream | None) -> None:
+        self.requests = 0
+        self.seconds = seconds
+        self.upstream = upstream
 
 
 class Metrics:
@@ -114,11 +108,12 @@ class Metrics:
         task = trace.task_type or ""
         labels = (method, route, _CLASSES.get(status) or f"{status // 100}xx", task, inference_id if task else "")
         kind = self._requests.get(labels) or self._new_kind(labels)
-        kind.requests.value += 1
+        kind.requests += 1
         kind.seconds.note(seconds)
-        if kind.upstream is not None and trace.attempts:
+        attempts = trace.attempts
+        if attempts and kind.upstream is not None:
             endpoint, queue_wait, upstream, first_chunk = kind.upstream
-            endpoint.attempts += trace.attempts
+            endpoint.attempts += attempts
             endpoint.retries += trace.retries
             endpoint.tokens_in += trace.input_tokens
             endpoint.tokens_out += trace.output_tokens
@@ -138,7 +133,7 @@ class Metrics:
     def counted(self) -> Counted:
         """What was counted until now."""
         return Counted(
-            [(labels, kind.requests.value) for labels, kind in self._requests.items()],
+            [(labels, kind.requests) for labels, kind in self._requests.items()],
             [
                 (name, known.attempts, known.retries, known.tokens_in, known.tokens_out)
                 for name, known in self._endpoints.items()
@@ -152,7 +147,7 @@ class Metrics:
         if task:
             times = [self._measured(name, task) for name in ("queue_wait", "upstream", "first_chunk")]
             upstream = _Upstream(self._endpoint(inference_id), *times)
-        kind = self._requests[labels] = _Kind(_Count(), self._measured("request", route), upstream)
+        kind = self._requests[labels] = _Kind(self._measured("request", route), upstream)
         return kind
 
     def _endpoint(self, inference_id: str) -> _Endpoint:
