@@ -87,11 +87,17 @@ class Store:
 
     def get(self, inference_id: str) -> Endpoint:
         """The endpoint; raises EndpointNotFound."""
-        return self._entry(inference_id).endpoint
+        try:
+            return self._entries[inference_id].endpoint
+        except KeyError:
+            raise EndpointNotFound.of(inference_id) from None
 
     def secrets(self, inference_id: str) -> Secrets:
         """The secrets of the endpoint; raises EndpointNotFound."""
-        return self._entry(inference_id).secrets
+        try:
+            return self._entries[inference_id].secrets
+        except KeyError:
+            raise EndpointNotFound.of(inference_id) from None
 
     def all(self) -> Sequence[Endpoint]:
         """Every endpoint, sorted by inference id."""
@@ -142,12 +148,6 @@ class Store:
         await asyncio.wait([self._closing])
         self._thread.shutdown()
         self._closing.result()
-
-    def _entry(self, inference_id: str) -> _Entry:
-        try:
-            return self._entries[inference_id]
-        except KeyError:
-            raise EndpointNotFound.of(inference_id) from None
 
     async def _change(self, inference_id: str, entry: _Entry | None, *, new: bool) -> None:
         row = None if entry is None else sealed(entry.endpoint, entry.secrets, self._vault)
