@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from aiohttp.hdrs import CONTENT_TYPE
 from multidict import CIMultiDictProxy
 
 from inferd.errors import Failure, FlatFailure, IllegalArgument, MediaTypeInvalid, NumberFormat, StatusFailure
@@ -48,24 +49,24 @@ def asks_for_json(accept: str | None) -> bool:
     return asked is not None and asked.name in (JSON, VENDOR_JSON)
 
 
-def check_accept(headers: "CIMultiDictProxy[str]") -> None:
-    """MediaTypeInvalid for an ``Accept`` that is no media type, or of a version there never will be."""
-    _check_accept(headers.get("Accept"))
+def check(headers: CIMultiDictProxy[str], accept: str | None, has_body: bool) -> None:
+    """Refuses a request by its media types: ``accept``, and ``Content-Type`` in its ``headers`` where it has a body.
 
-
-def check_content_type(headers: "CIMultiDictProxy[str]") -> None:
-    """Refuses a body by the ``headers`` of its request.
-
-    MediaTypeInvalid for what is no media type, and for a version on one side only or two that differ; FlatFailure 406
-    for one that is not JSON.
+    MediaTypeInvalid for what is no media type or of a version there never will be, and for a version on one side only
+    or two that differ; FlatFailure 406 for a body that is not JSON.
     """
-    values = headers.getall("Content-Type", [])
+    if not has_body:
+        _check_accept(accept)
+        return
+    values = headers.getall(CONTENT_TYPE, ())
+    if len(values) == 1:
+        _check(values[0], accept)
+        return
+    _check_accept(accept)
     if not values:
         raise FlatFailure("Content-Type header is missing", 406)
-    if len(values) > 1:
-        cause = IllegalArgument("Incorrect header [Content-Type]. Only one value should be provided")
-        raise _invalid("Content-Type", cause)
-    _check(values[0], headers.get("Accept"))
+    cause = IllegalArgument("Incorrect header [Content-Type]. Only one value should be provided")
+    raise _invalid("Content-Type", cause)
 
 
 @lru_cache(256)

@@ -4,7 +4,11 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp.hdrs import ACCEPT
+from multidict import CIMultiDictProxy, istr
 
 from inferd.errors import Document, Failure, IllegalArgument
 from inferd.rest import body
@@ -12,7 +16,7 @@ from inferd.rest.answer import Answer
 from inferd.rest.did_you_mean import suggestion
 from inferd.rest.http import Http
 from inferd.rest.parts import Parts
-from inferd.rest.routing import COMMON_FLAGS, COMMON_PARAMETERS, Route
+from inferd.rest.routing import COMMON_FLAGS, COMMON_PARAMETERS, Match, Route
 from inferd.schema import timevalue
 from inferd.schema.endpoint import Endpoint, TaskType
 from inferd.schema.inference import Call, Deadline, Trace
@@ -34,8 +38,14 @@ _TASK_TYPES = {task_type.value: task_type for task_type in TaskType}
 
 _NO_QUERY: dict[str, str] = {}
 
+# Longer names for a request are nobody's idea of one.
+MAX_OPAQUE = 200
+
+# A header is found in a third of the time by a name that knows its lower case.
+_OPAQUE_ID, _TRACEPARENT = istr("X-Opaque-Id"), istr("traceparent")
+
 # Version 00 of W3C Trace Context; ids of nothing but zeros are invalid.
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACE_CONTEXT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Begun(Protocol):
@@ -48,55 +58,53 @@ class Begun(Protocol):
         ...
 
 
-class Request:
-    """What one handler works with. ``http`` is the request as it came, and the way back.
+class Request(msgspec.Struct, eq=False):
+    """What one handler works with; ``arrived`` makes it. ``http`` is the request as it came, and the way back.
 
+    ``parameters`` are those of the query, ``accept`` is that header, and ``opaque_id`` the client's own name for the
+    request, if it may stand in a header and in the log. ``task_type`` is the path's, once that was checked.
     ``trace`` is filled while the request runs and read for its log line, as is ``failure``. ``carrier`` is
     how a failure travels (see Route): in a plain body until the handler runs, which may change it before it fails.
     ``stream`` is there once the answer has begun to leave.
     """
 
-    __slots__ = (
-        "_arrived", "_began", "_cut_by", "_query", "_task", "_values", "carrier", "client", "failure", "http",
-        "inference_id", "parts", "route", "stream", "trace",
-    )  # fmt: skip
+    http: Http
+    route: Route
+    inference_id: str
+    parameters: Mapping[str, str]
+    accept: str | None
+    opaque_id: str | None
+    parts: Parts
+    _values: Mapping[str, str]
+    _task: "asyncio.Task[Any] | None"
+    _began: float
+    _arrived: float
+    _cut_by: Failure | None = None
+    carrier: str = "body"
+    client: str | None = None
+    failure: Failure | None = None
+    stream: Begun | None = None
+    task_type: TaskType = TaskType.ANY
+    trace: Trace = msgspec.field(default_factory=Trace)
 
-    def __init__(self, http: Http, route: Route, values: Mapping[str, str], parts: Parts) -> None:
-        self.http = http
-        self.route = route
-        self.parts = parts
-        self.trace = Trace()
-        self.failure: Failure | None = None
-        self.client: str | None = None
-        self.carrier = "body"
-        self.stream: Begun | None = None
-        loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task(loop)
-        self._cut_by: Failure | None = None
-        self.inference_id = values.get("id", "")
-        self._values = values
-        # Of a parameter that is repeated the last value counts (RestUtils.decodeQueryString).
-        self._query = {name: value for name, value in http.query.items()} if "?" in http.raw_path else _NO_QUERY
-        self._began = time.monotonic()
-        self._arrived = loop.time()
+    def __repr__(self) -> str:
+        return f"<Request {self.route.method} {self.route.path}>"
 
-    @property
-    def task_type(self) -> TaskType:
-        """The task type in the path, ``any`` where it has none; StatusFailure for an unknown word."""
-        word = self._values.get("task_type", "any")
-        return _TASK_TYPES.get(word) or TaskType.parse(word)
+    def check_path(self) -> None:
+        """Reads the task type in the path, ``any`` where it has none; StatusFailure for an unknown word."""
+        word = self._values.get("task_type")
+        if word is not None:
+            self.task_type = _TASK_TYPES.get(word) or TaskType.parse(word)
 
     def check_parameters(self) -> None:
         """IllegalArgument for query parameters the route does not know, with likely names where some are near.
 
         Also for one of those that every route knows, if it is neither true nor false.
         """
-        if not self._query:
-            return
         for name in COMMON_FLAGS:
             self.flag(name)
         known = (*self.route.parameters, *COMMON_PARAMETERS)
-        unknown = sorted(name for name in self._query if name not in known)
+        unknown = sorted(name for name in self.parameters if name not in known)
         if unknown:
             told = ", ".join(f"[{name}]{_guess(name, known)}" for name in unknown)
             noun = "parameter" if len(unknown) == 1 else "parameters"
@@ -106,13 +114,14 @@ class Request:
     def _path(self) -> str:
         return self.http.raw_path.partition("?")[0]
 
-    def body_refused(self) -> IllegalArgument:
-        """What a request is told whose body nobody would read."""
-        return IllegalArgument(f"request [{self.http.method} {self._path}] does not support having a body")
+    async def refuse_body(self) -> None:
+        """IllegalArgument if there is a body, for nobody would read it."""
+        if self.http.can_read_body and await self.raw():
+            raise IllegalArgument(f"request [{self.http.method} {self._path}] does not support having a body")
 
     def flag(self, name: str) -> bool:
         """The query parameter ``name`` as true (also when given without a value) or false (also when absent)."""
-        value = self._query.get(name, "false")
+        value = self.parameters.get(name, "false")
         if value in ("true", ""):
             return True
         if value == "false":
@@ -121,28 +130,28 @@ class Request:
 
     def query(self, name: str) -> str | None:
         """The query parameter ``name``, None if it is absent."""
-        return self._query.get(name)
+        return self.parameters.get(name)
 
     def timeout(self, name: str = "timeout") -> float:
         """The query parameter ``name`` in seconds, 0.0 where the default is to be taken."""
-        text = self._query.get(name)
+        text = self.parameters.get(name)
         return timevalue.parse(text, name) if text is not None else 0.0
 
     def deadline(self, task_type: TaskType) -> Deadline:
         """When the time of this request, counted from its arrival, is over."""
-        seconds = self.timeout() or DEFAULT_TIMEOUTS.get(task_type, DEFAULT_TIMEOUT)
-        return Deadline(self._arrived + min(seconds, LONGEST_TIMEOUT), timevalue.text_of(seconds))
+        seconds = DEFAULT_TIMEOUTS.get(task_type, DEFAULT_TIMEOUT)
+        if self.parameters:
+            seconds = self.timeout() or seconds
+        kept = seconds if seconds < LONGEST_TIMEOUT else LONGEST_TIMEOUT
+        return Deadline(self._arrived + kept, timevalue.text_of(seconds))
 
     def call(self, endpoint: Endpoint) -> Call:
         """What the endpoint's service needs to serve this request."""
-        self.trace.task_type = endpoint.task_type
-        return Call(
-            endpoint=endpoint,
-            secrets=self.parts.store.secrets(endpoint.inference_id),
-            deadline=self.deadline(endpoint.task_type),
-            trace=self.trace,
-            traceparent=trace_context(self.http.headers.get("traceparent")),
-        )
+        trace, task_type = self.trace, endpoint.task_type
+        trace.task_type = task_type
+        secrets = self.parts.store.secrets(endpoint.inference_id)
+        traceparent = trace_context(self.http.headers.get(_TRACEPARENT))
+        return Call(endpoint, secrets, self.deadline(task_type), trace, None, traceparent)
 
     def client_left(self) -> bool:
         """True once nobody is there any more to be answered."""
@@ -184,9 +193,34 @@ class Request:
         return body.receive(self.http, limit=limit, timeout=self.parts.config.server.body_timeout)
 
 
+def arrived(http: Http, match: Match, parts: Parts) -> Request:
+    """``http`` as a request to the route of ``match``, which is served by this task from now on."""
+    headers, loop = http.headers, asyncio.get_running_loop()
+    return Request(
+        http,
+        match.route,
+        match.values.get("id", ""),
+        # Of a parameter that is repeated the last value counts (RestUtils.decodeQueryString).
+        dict(http.query.items()) if "?" in http.raw_path else _NO_QUERY,
+        headers.get(ACCEPT),
+        opaque_id(headers),
+        parts,
+        match.values,
+        asyncio.current_task(loop),
+        time.monotonic(),
+        loop.time(),
+    )
+
+
+def opaque_id(headers: CIMultiDictProxy[str]) -> str | None:
+    """The client's own name for the request, if it may stand in a header and in the log."""
+    opaque = headers.get(_OPAQUE_ID)
+    return opaque if opaque and len(opaque) <= MAX_OPAQUE and opaque.isascii() and opaque.isprintable() else None
+
+
 def trace_context(traceparent: str | None) -> str | None:
     """``traceparent`` if it is one (W3C Trace Context 3.2), so that nothing else is handed to an upstream."""
-    if traceparent is None or _TRACEPARENT.fullmatch(traceparent) is None:
+    if traceparent is None or _TRACE_CONTEXT.fullmatch(traceparent) is None:
         return None
     return traceparent
 

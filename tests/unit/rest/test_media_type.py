@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from inferd.errors import FlatFailure, MediaTypeInvalid
-from inferd.rest.media_type import JSON, VENDOR_JSON, answered, asks_for_json, check_accept, check_content_type
+from inferd.rest.media_type import JSON, VENDOR_JSON, answered, asks_for_json, check
 
 NINE = f"{VENDOR_JSON}; compatible-with=9"
 
@@ -61,7 +61,7 @@ def test_who_wants_nothing_but_json(accept: str | None, wants: bool) -> None:
 )
 def test_an_accept_that_is_none(accept: str, cause: str) -> None:
     with pytest.raises(MediaTypeInvalid) as raised:
-        check_accept(headers(("Accept", accept)))
+        check(headers(), accept, False)
     assert raised.value.cause is not None and raised.value.cause.reason == cause
     assert "[Accept" in raised.value.reason
 
@@ -79,8 +79,8 @@ def test_an_accept_that_is_none(accept: str, cause: str) -> None:
     ],
 )
 def test_bodies_that_are_json(pairs: list[tuple[str, str]]) -> None:
-    check_accept(headers(*pairs))
-    check_content_type(headers(*pairs))
+    given = headers(*pairs)
+    check(given, given.get("Accept"), True)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,9 @@ def test_bodies_that_are_json(pairs: list[tuple[str, str]]) -> None:
     ],
 )
 def test_bodies_that_are_not(pairs: list[tuple[str, str]], kind: type[Exception], reason: str) -> None:
+    found = headers(*pairs)
     with pytest.raises(kind) as raised:
-        check_content_type(headers(*pairs))
+        check(found, found.get("Accept"), True)
     told = raised.value
     assert isinstance(told, (FlatFailure, MediaTypeInvalid))
     assert (told.cause.reason if told.cause is not None else told.reason) == reason
@@ -130,8 +131,8 @@ def test_bodies_that_are_not(pairs: list[tuple[str, str]], kind: type[Exception]
 @given(st.text(max_size=40))
 def test_no_header_is_too_odd(value: str) -> None:
     assert answered(value) == JSON
-    for check in (check_accept, check_content_type):
+    for has_body in (False, True):
         try:
-            check(headers(("Accept", value), ("Content-Type", value)))
+            check(headers(("Content-Type", value)), value, has_body)
         except (MediaTypeInvalid, FlatFailure) as failure:
             assert failure.status in (400, 406)

@@ -4,10 +4,11 @@ import asyncio
 from unittest.mock import Mock
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
-from inferd.rest.request import LONGEST_TIMEOUT, Request, trace_context
-from inferd.rest.routing import Route
+from inferd.rest.request import LONGEST_TIMEOUT, MAX_OPAQUE, Request, arrived, opaque_id, trace_context
+from inferd.rest.routing import Match, Route
 from inferd.schema.endpoint import TaskType
 from tests.served import Served
 from tests.unit.rest.serving import unsent
@@ -18,15 +19,19 @@ def asked(inferd: Served, path: str, parameters: tuple[str, ...] = ("timeout",),
         raise AssertionError
 
     route = Route("GET", "/x", handle, parameters)  # type: ignore[arg-type]  # it is never called
-    return Request(unsent("GET", path), route, values, inferd.parts)
+    return arrived(unsent("GET", path), Match(route, values), inferd.parts)
 
 
 async def test_the_path_names_endpoint_and_task(inferd: Served) -> None:
-    request = asked(inferd, "/x", id="e", task_type=" Completion")
-    assert (request.inference_id, request.task_type) == ("e", TaskType.COMPLETION)
-    assert (asked(inferd, "/x").inference_id, asked(inferd, "/x").task_type) == ("", TaskType.ANY)
+    for request, found in (
+        (asked(inferd, "/x", id="e", task_type=" Completion"), ("e", TaskType.COMPLETION)),
+        (asked(inferd, "/x", id="e", task_type="completion"), ("e", TaskType.COMPLETION)),
+        (asked(inferd, "/x"), ("", TaskType.ANY)),
+    ):
+        request.check_path()
+        assert (request.inference_id, request.task_type) == found
     with pytest.raises(StatusFailure, match=r"Unknown task_type \[Foo\]"):
-        asked(inferd, "/x", task_type="Foo").task_type
+        asked(inferd, "/x", task_type="Foo").check_path()
 
 
 @pytest.mark.parametrize(
@@ -118,12 +123,28 @@ async def test_a_request_outside_a_task_is_cut_in_name_only(inferd: Served) -> N
 
 async def test_a_body_is_required_refused_or_an_object(inferd: Served) -> None:
     request = asked(inferd, "/x?y=z")
-    assert request.body_refused().reason == "request [GET /x] does not support having a body"
+    await request.refuse_body()
     assert await request.raw() == b""
     with pytest.raises(BodyMissing):
         await request.document()
     answer = await inferd.ask("PUT", "/_inference/completion/e", {"service": "x"})
     assert answer.reason == "Unknown service [x]"
+    answer = await inferd.ask("GET", "/_inference/_all?human", {})
+    assert answer.reason == "request [GET /_inference/_all] does not support having a body"
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [(None, False), ("mine", True), ("a" * MAX_OPAQUE, True), ("a" * (MAX_OPAQUE + 1), False), ("", False),
+     ("\u00e9", False), ("a\tb", False)],
+)  # fmt: skip
+def test_a_client_s_own_name_must_be_fit_for_header_and_log(name: str | None, taken: bool) -> None:
+    headers = CIMultiDict({"X-Opaque-ID": name} if name is not None else {})
+    assert opaque_id(CIMultiDictProxy(headers)) == (name if taken else None)
+
+
+async def test_a_printed_request_tells_nothing_of_what_was_sent(inferd: Served) -> None:
+    assert repr(asked(inferd, "/x?timeout=secret", id="secret")) == "<Request GET /x>"
 
 
 async def test_a_client_has_left_once_its_transport_closes(inferd: Served) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from inferd.errors import StatusFailure
 from inferd.rest.answer import Answer
-from inferd.rest.request import Request
-from inferd.rest.routing import Route
+from inferd.rest.request import Request, arrived
+from inferd.rest.routing import Match, Route
 from inferd.rest.validation import _warning, stored
 from inferd.schema.endpoint import Endpoint, Secrets
 from tests.served import Served
@@ -18,7 +18,7 @@ async def _handle(request: Request) -> Answer:
 
 
 async def request(inferd: Served, query: str = "") -> Request:
-    return Request(unsent("PUT", f"/x{query}"), Route("PUT", "/x", _handle), {"id": "e"}, inferd.parts)
+    return arrived(unsent("PUT", f"/x{query}"), Match(Route("PUT", "/x", _handle), {"id": "e"}), inferd.parts)
 
 
 async def endpoint(inferd: Served, **settings: object) -> tuple[Endpoint, Secrets]:
