@@ -6,7 +6,7 @@ from inferd.rest import answer, inference_request, long_answer
 from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.schema.endpoint import TaskType
-from inferd.schema.inference import Embeddings, Passages, Results
+from inferd.schema.inference import Completions, Embeddings, Results
 
 
 class _Embedding(msgspec.Struct):
@@ -22,21 +22,21 @@ async def handle(request: Request) -> Answer:
     endpoint, asked = await inference_request.read(request)
     service = request.parts.services.of(endpoint)
     results = await service.infer(request.call(endpoint), asked)
+    if isinstance(results, Completions):
+        return answer.json(document(endpoint.task_type, results))
     aside = request.parts.aside
     if isinstance(results, Embeddings):
         return await long_answer.listed(aside, _name(endpoint.task_type), results.vectors, "embedding")
-    if isinstance(results, Passages):
-        return await long_answer.listed(aside, "chunked_inference_service_result", results.inputs)
-    return answer.json(document(endpoint.task_type, results))
+    return await long_answer.listed(aside, "chunked_inference_service_result", results.inputs)
 
 
 def document(task_type: TaskType, results: Results) -> dict[str, object]:
     """The answer's body (Elasticsearch's DenseEmbeddingFloatResults, GenericDenseEmbeddingFloatResults …)."""
+    if isinstance(results, Completions):
+        return {"completion": list(map(_Completion, results.texts))}
     if isinstance(results, Embeddings):
-        return {_name(task_type): [_Embedding(vector) for vector in results.vectors]}
-    if isinstance(results, Passages):
-        return {"chunked_inference_service_result": results.inputs}
-    return {"completion": [_Completion(text) for text in results.texts]}
+        return {_name(task_type): list(map(_Embedding, results.vectors))}
+    return {"chunked_inference_service_result": results.inputs}
 
 
 def _name(task_type: TaskType) -> str:

@@ -13,6 +13,7 @@ from inferd.rest.request import Request
 from inferd.rest.shape import decode, unknown_field
 from inferd.schema.endpoint import EMBEDDING_TASKS, Endpoint, TaskType
 from inferd.schema.inference import InferenceRequest
+from inferd.steps import LONG
 from inferd.xcontent import decoder_of, parse_object
 
 PARSER = "cluster:internal/xpack/inference"
@@ -42,17 +43,20 @@ async def read(request: Request) -> tuple[Endpoint, InferenceRequest]:
     Where the path names no task type the endpoint is looked up before the body is read, else after it
     (TransportInferenceActionProxy). StatusFailure 400 for a chat: those stream, through ``_unified`` only.
     """
-    requested, store = request.task_type, request.parts.store
-    endpoint = store.get(request.inference_id) if requested is _ANY else None
-    task_type = endpoint.task_type if endpoint is not None else requested
+    requested, inference_id, store = request.task_type, request.inference_id, request.parts.store
+    task_type = store.get(inference_id).task_type if requested is _ANY else requested
     if task_type is _CHAT:
-        raise chat_refused(request.inference_id)
-    check = partial(_parsed, task_type=task_type, named=requested is not _ANY)
-    asked = await long_body.checked(request.parts.aside, await request.raw(), check)
-    endpoint = store.get(request.inference_id)
+        raise chat_refused(inference_id)
+    raw, named = await request.raw(), requested is not _ANY
+    if len(raw) <= LONG:
+        asked = _parsed(raw, task_type, named)
+    else:
+        asked = await long_body.checked(request.parts.aside, raw, partial(_parsed, task_type=task_type, named=named))
+    endpoint = store.get(inference_id)
     if endpoint.task_type is _CHAT:
-        raise chat_refused(request.inference_id)
-    check_requested(requested, endpoint)
+        raise chat_refused(inference_id)
+    if requested is not endpoint.task_type:
+        check_requested(requested, endpoint)
     return endpoint, asked
 
 
@@ -74,18 +78,21 @@ def chat_refused(inference_id: str) -> StatusFailure:
     )
 
 
-def _parsed(raw: bytes, task_type: TaskType, *, named: bool) -> InferenceRequest:
+def _parsed(raw: bytes, task_type: TaskType, named: bool) -> InferenceRequest:
     if task_type is _EMBEDDING:
         return embedding_request.parse(raw)
     if task_type is _RERANK:
         # No endpoint reranks, so its body is only looked at for being JSON: what follows refuses it anyway.
         parse_object(raw)
         return InferenceRequest(input=[])
-    return _checked(raw, task_type, named=named)
-
-
-def _checked(raw: bytes, task_type: TaskType, *, named: bool) -> InferenceRequest:
     body = decode(raw, _BODY, PARSER)
+    texts = [body.input] if isinstance(body.input, str) else body.input
+    if texts and body.input_type is body.task_settings is body.chunk is body.chunking_settings is UNSET:
+        return InferenceRequest(texts)
+    return _checked(raw, body, task_type, named)
+
+
+def _checked(raw: bytes, body: _Body, task_type: TaskType, named: bool) -> InferenceRequest:
     if body.chunk is not UNSET or body.chunking_settings is not UNSET:
         _refuse_chunking(raw, body, task_type)
     input_type = None if body.input_type is UNSET else parse_input_type(raw, body.input_type, PARSER)

@@ -42,14 +42,12 @@ _TEXT = msgspec.json.Decoder(str)
 
 
 async def checked(aside: Aside, raw: bytes, check: Callable[[bytes], Asked]) -> Asked:
-    """What ``check`` makes of ``raw``: a struct whose ``input`` is the list of texts in the member of that name.
+    """What ``check`` makes of a long ``raw``: a struct whose ``input`` is the list of texts in the member of that name.
 
-    A long body is checked with other texts in it, which are replaced in the struct; so ``check`` must make nothing
+    It is checked with other texts in it, which are replaced in the struct; so ``check`` must make nothing
     else of them. It is given the whole body all the same where it must say what is wrong with it.
     RequestInvalid for more than MOST_TEXTS.
     """
-    if len(raw) <= LONG:
-        return check(raw)
     return await aside.run(_checked_apart, raw, check)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.served import Served
 
+LONG = b'["%b"]' % b'","'.join([b"one two " * 10_000] * 4)
 CHAT = "please use the _inference/chat_completion/chat/_unified URL."
 
 
@@ -15,6 +16,9 @@ CHAT = "please use the _inference/chat_completion/chat/_unified URL."
         ("embedding/m", b'{"input":{"content":{"type":"text","value":"a"}}}', 200, ""),
         ("c", b'{"input":"a","input_type":"search"}', 200, ""),
         ("completion/c", b'{"input":"a","input_type":"search"}', 400,
+         "Validation Failed: 1: Field [input_type] cannot be specified for task type [completion];"),
+        ("e", b'{"input":%b}' % LONG, 200, ""),
+        ("completion/c", b'{"input":%b,"input_type":"search"}' % LONG, 400,
          "Validation Failed: 1: Field [input_type] cannot be specified for task type [completion];"),
         ("e", b"{}", 400, "Validation Failed: 1: Field [input] cannot be null;"),
         ("e", b'{"input":[]}', 400, "Validation Failed: 1: Field [input] cannot be an empty array;"),

@@ -60,11 +60,6 @@ async def test_a_text_may_look_like_as_many(aside: Aside) -> None:
     assert (await checked(aside, msgspec.json.encode({"input": [text]}), check)).input == [text]
 
 
-async def test_a_short_body_is_checked_at_once(aside: Aside) -> None:
-    asked = await checked(aside, b'{"input":"a","more":1}', check)
-    assert (asked.input, asked.more, asked.thread) == (["a"], 1, "MainThread")
-
-
 @pytest.mark.parametrize(
     ("given", "texts"),
     [
