@@ -22,9 +22,9 @@ from inferd.schema.endpoint import Endpoint, TaskType
 from inferd.schema.inference import Call, Deadline, Trace
 from inferd.xcontent import parse_object
 
-# Elasticsearch's BaseInferenceActionRequest: models write slowly, embeddings come at once. Seconds.
-DEFAULT_TIMEOUT = 30.0
-DEFAULT_TIMEOUTS = {TaskType.COMPLETION: 120.0, TaskType.CHAT_COMPLETION: 120.0}
+# Elasticsearch's BaseInferenceActionRequest: models write slowly, embeddings come at once. In seconds, and as printed.
+DEFAULT_TIMEOUT = (30.0, "30s")
+DEFAULT_TIMEOUTS = {TaskType.COMPLETION: (120.0, "2m"), TaskType.CHAT_COMPLETION: (120.0, "2m")}
 
 # Bytes of an endpoint's settings. What is larger is nobody's, and would hold the loop for seconds: settings are read at
 # once, and printed where they are wrong.
@@ -139,11 +139,11 @@ class Request(msgspec.Struct, eq=False):
 
     def deadline(self, task_type: TaskType) -> Deadline:
         """When the time of this request, counted from its arrival, is over."""
-        seconds = DEFAULT_TIMEOUTS.get(task_type, DEFAULT_TIMEOUT)
-        if self.parameters:
-            seconds = self.timeout() or seconds
-        kept = seconds if seconds < LONGEST_TIMEOUT else LONGEST_TIMEOUT
-        return Deadline(self._arrived + kept, timevalue.text_of(seconds))
+        given = self.timeout() if self.parameters else 0.0
+        if given:
+            return Deadline(self._arrived + min(given, LONGEST_TIMEOUT), timevalue.text_of(given))
+        seconds, text = DEFAULT_TIMEOUTS.get(task_type, DEFAULT_TIMEOUT)
+        return Deadline(self._arrived + seconds, text)
 
     def call(self, endpoint: Endpoint) -> Call:
         """What the endpoint's service needs to serve this request."""
