@@ -132,7 +132,7 @@ def refuse_duplicates(raw: bytes) -> None:
     """MalformedContent if an object in well-formed ``raw`` has a key twice (XContent's duplicate detection)."""
     # A key has a colon after it, so where there is but one there are no two keys. Seeing that takes 0.2 µs, and
     # reading the plainest body a second time 3 µs.
-    if raw.find(b":") == raw.rfind(b":"):
+    if raw.count(b":") < 2:
         return
     try:
         _KEYS.decode(raw.decode("utf-8", "surrogatepass"))

@@ -55,14 +55,15 @@ class Dispatcher:
         except ConnectionError:
             raise asyncio.CancelledError from None
         finally:
-            if status == CLIENT_LEFT and request.stream is not None and request.stream.whole:
-                # It has all it asked for; what is left is only to wait for the end of the upstream's answer.
-                status = 200
+            if request.stream is not None:
+                if status == CLIENT_LEFT and request.stream.whole:
+                    # It has all it asked for; what is left is only to wait for the end of the upstream's answer.
+                    status = 200
+                # It holds the request: what outlives the moment in a circle waits for a collector that seldom comes.
+                request.stream = None
             self._account(request, status)
             # Last, so that whoever waits for the last one finds it in the log.
             self._parts.open.remove(request)
-            # It holds the request: whatever outlives the moment in a circle waits for a collector that seldom comes.
-            request.stream = None
 
     async def _answered(self, request: Request) -> Answer:
         """In Elasticsearch's order: key, media types, path, the body's being there, query; then the handler."""
