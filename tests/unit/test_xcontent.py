@@ -67,6 +67,7 @@ def test_every_value_is_found_where_it_stands(document: object, indent: int) -> 
         (b"[]", "[1:1] Failed to parse object: expecting token of type [START_OBJECT]"),
         (b'  "a"', "[1:3] Failed to parse object: expecting token of type [START_OBJECT]"),
         (b'{"a":1,\n "a":2}', "[2:2] Duplicate field 'a'"),
+        (b'\n {"a":1,"a":2}', "[2:9] Duplicate field 'a'"),
         (b'{"b":[{"a":1},{"a":1,"x":{},"a":2}]}', "[1:29] Duplicate field 'a'"),
         (b'{"\\u0061":1,"a":2}', "[1:13] Duplicate field 'a'"),
         (b'{"a":{"":":","":[]}}', "[1:14] Duplicate field ''"),
