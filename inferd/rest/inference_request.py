@@ -53,9 +53,9 @@ async def read(request: Request) -> tuple[Endpoint, InferenceRequest]:
     else:
         asked = await long_body.checked(request.parts.aside, raw, partial(_parsed, task_type=task_type, named=named))
     endpoint = store.get(inference_id)
-    if endpoint.task_type is _CHAT:
-        raise chat_refused(inference_id)
     if requested is not endpoint.task_type:
+        if endpoint.task_type is _CHAT:
+            raise chat_refused(inference_id)
         check_requested(requested, endpoint)
     return endpoint, asked
 
