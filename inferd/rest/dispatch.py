@@ -49,8 +49,10 @@ class Dispatcher:
         self._parts.open.add(request)
         try:
             response = await self._answered(request)
-            status = response.status
             self._sign(response, request.accept, request.opaque_id)
+            # Before anything is counted or logged: nobody has to wait for that.
+            await response.prepare(http)
+            status = response.status
             return response
         except ConnectionError:
             raise asyncio.CancelledError from None
