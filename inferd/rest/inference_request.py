@@ -47,7 +47,9 @@ async def read(request: Request) -> tuple[Endpoint, InferenceRequest]:
     task_type = store.get(inference_id).task_type if requested is _ANY else requested
     if task_type is _CHAT:
         raise chat_refused(inference_id)
-    raw, named = await request.raw(), requested is not _ANY
+    raw, named = request.at_hand(), requested is not _ANY
+    if raw is None:
+        raw = await request.raw()
     if len(raw) <= LONG:
         asked = _parsed(raw, task_type, named)
     else:
@@ -87,6 +89,7 @@ def _parsed(raw: bytes, task_type: TaskType, named: bool) -> InferenceRequest:
         return InferenceRequest(input=[])
     body = decode(raw, _BODY, PARSER)
     texts = [body.input] if isinstance(body.input, str) else body.input
+    # Most bodies say nothing else.
     if texts and body.input_type is body.task_settings is body.chunk is body.chunking_settings is UNSET:
         return InferenceRequest(texts)
     return _checked(raw, body, task_type, named)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 import msgspec
-from aiohttp.hdrs import ACCEPT
+from aiohttp.hdrs import ACCEPT, CONTENT_ENCODING
 from multidict import CIMultiDictProxy, istr
 
 from inferd.errors import Document, Failure, IllegalArgument
@@ -179,6 +179,13 @@ class Request(msgspec.Struct, eq=False):
         """Seconds since the request arrived."""
         # Not the loop's clock: uvloop's stands still within a turn and counts whole milliseconds.
         return time.monotonic() - self._began
+
+    def at_hand(self) -> bytes | None:
+        """The body where nothing has to be waited for, done or said before it can be read; else ``raw`` brings it."""
+        given = self.http.body
+        if given is None or CONTENT_ENCODING in self.http.headers:
+            return None
+        return given if len(given) <= self.parts.config.server.max_body else None
 
     def raw(self) -> Awaitable[bytes]:
         """The body, unpacked; empty if there is none. See ``body.receive`` for the failures."""

@@ -7,19 +7,21 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
+from inferd.rest.answer import Answer
+from inferd.rest.http import Http
 from inferd.rest.request import LONGEST_TIMEOUT, MAX_OPAQUE, Request, arrived, opaque_id, trace_context
 from inferd.rest.routing import Match, Route
 from inferd.schema.endpoint import TaskType
 from tests.served import Served
-from tests.unit.rest.serving import unsent
+from tests.unit.rest.serving import NoConnection, unsent
+
+
+async def _never(request: Request) -> Answer:
+    raise AssertionError
 
 
 def asked(inferd: Served, path: str, parameters: tuple[str, ...] = ("timeout",), **values: str) -> Request:
-    async def handle(request: Request) -> None:
-        raise AssertionError
-
-    route = Route("GET", "/x", handle, parameters)  # type: ignore[arg-type]  # it is never called
-    return arrived(unsent("GET", path), Match(route, values), inferd.parts)
+    return arrived(unsent("GET", path), Match(Route("GET", "/x", _never, parameters), values), inferd.parts)
 
 
 async def test_the_path_names_endpoint_and_task(inferd: Served) -> None:
@@ -131,6 +133,18 @@ async def test_a_body_is_required_refused_or_an_object(inferd: Served) -> None:
     assert answer.reason == "Unknown service [x]"
     answer = await inferd.ask("GET", "/_inference/_all?human", {})
     assert answer.reason == "request [GET /_inference/_all] does not support having a body"
+
+
+async def test_a_body_is_at_hand_if_it_came_with_the_head_as_it_was_meant(inferd: Served) -> None:
+    def having(body: bytes | None, **headers: str) -> Request:
+        http = Http("POST", "/x", CIMultiDictProxy(CIMultiDict(headers)), body, NoConnection())
+        return arrived(http, Match(Route("POST", "/x", _never), {}), inferd.parts)
+
+    most = inferd.parts.config.server.max_body
+    assert (having(b"").at_hand(), having(b"{}").at_hand(), having(b"1" * most).at_hand()) == (b"", b"{}", b"1" * most)
+    assert having(None).at_hand() is None
+    assert having(b"1" * (most + 1)).at_hand() is None
+    assert having(b"{}", **{"content-encoding": "identity"}).at_hand() is None
 
 
 @pytest.mark.parametrize(
