@@ -69,14 +69,15 @@ class Dispatcher:
 
     async def _answered(self, request: Request) -> Answer:
         """In Elasticsearch's order: key, media types, path, the body's being there, query; then the handler."""
+        route = request.route
         try:
             self._check(request)
-            if request.route.body == "refused":
+            if route.body == "refused":
                 await request.refuse_body()
             if request.parameters:
                 request.check_parameters()
-            request.carrier = request.route.carrier
-            response = await request.route.handle(request)
+            request.carrier = route.carrier
+            response = await route.handle(request)
             return await _formed(request, response) if request.parameters else response
         except Failure as failure:
             return await self._failed(request, failure)
