@@ -61,6 +61,10 @@ class AiohttpResponse:
         async with asyncio.timeout_at(until):
             return await self._read()
 
+    def whole(self, most: int) -> bytes | None:
+        """See Response."""
+        return None
+
     async def push(self, take: Take, until: float) -> bool:
         """See Response."""
         return await pushed(self, take, until)

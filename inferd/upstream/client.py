@@ -83,6 +83,10 @@ class Response(Protocol):
         """
         ...
 
+    def whole(self, most: int) -> bytes | None:
+        """All that is left of the body, if it is here and has no more than ``most`` bytes; None is always right."""
+        ...
+
     async def push(self, take: Take, until: float) -> bool:
         """Hands the body to ``take`` in the moment it comes, and returns True at its end.
 

@@ -217,6 +217,14 @@ class ConnectionResponse(Answer):
             await asyncio.sleep(0)  # More than one turn's work is here: others have theirs in between.
         return self.take()
 
+    def whole(self, most: int) -> bytes | None:
+        """See Response."""
+        if not self.complete or self.size > most:
+            return None
+        body = b"".join(self.parts)
+        self.drop()
+        return body
+
     async def push(self, take: Take, until: float) -> bool:
         """See Response."""
         try:

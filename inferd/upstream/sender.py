@@ -48,18 +48,25 @@ class Sender:
 
     async def answer(self, errand: Errand) -> Answer:
         """The whole answer, if it is 2xx; else the errand's refusal, a RequestTimedOut or a StatusFailure."""
-        response = await self._accepted(errand)
+        response = await self._attempt(errand)
+        if isinstance(response, Refusal):
+            response = await self._again(errand, response)
         try:
-            body = await self._body(response, errand)
+            # Most answers have come with their heads.
+            body = response.whole(self._max_response)
+            if body is None:
+                body = await self._body(response, errand)
         finally:
             response.close()
-        self.standings.well(errand.call.inference_id)
+        self.standings.well(errand.call.endpoint.inference_id)
         return Answer(response.headers, body)
 
     @asynccontextmanager
     async def stream(self, errand: Errand) -> AsyncIterator[Stream]:
         """Entering means the upstream said yes; leaving, however, means the connection is released."""
-        response = await self._accepted(errand)
+        response = await self._attempt(errand)
+        if isinstance(response, Refusal):
+            response = await self._again(errand, response)
         self.standings.well(errand.call.inference_id)
         try:
             yield Stream(response, errand, self.standings, self._idle)
@@ -67,29 +74,37 @@ class Sender:
         finally:
             response.close()
 
-    async def _accepted(self, errand: Errand) -> Response:
-        attempt = 0
+    async def _again(self, errand: Errand, refusal: Refusal) -> Response:
+        """The answer to a later attempt, the first having come to ``refusal``."""
+        attempt = 1
         while True:
-            attempt += 1
-            refusal = await self._attempt(errand)
-            if not isinstance(refusal, Refusal):
-                return refusal
             pause = delay(attempt, refusal.failure.headers.get("Retry-After", ""))
             last = attempt == errand.attempts or not refusal.again
             if last or asyncio.get_running_loop().time() + pause >= errand.call.deadline.at:
                 raise self._ill(errand, refusal.failure)
             await asyncio.sleep(pause)
             errand.call.trace.retries += 1
+            attempt += 1
+            response = await self._attempt(errand)
+            if not isinstance(response, Refusal):
+                return response
+            refusal = response
 
     async def _attempt(self, errand: Errand) -> Response | Refusal:
         # Nearly always there is a place, and a deadline for the wait would cost more than all the rest of it.
         if not errand.limit.try_acquire():
             await self._place(errand)
+        trace, began = errand.call.trace, time.monotonic()
+        trace.attempts += 1
         try:
-            response = await self._sent(errand)
+            response = await self.client.send(errand.request, errand.call.deadline.at)
         except Trouble as trouble:
             return Refusal(errand.unanswered(trouble), again=trouble.again)
-        errand.call.trace.upstream_status = response.status
+        except TimeoutError:
+            raise self._ill(errand, errand.timed_out()) from None
+        finally:
+            trace.upstream_time += time.monotonic() - began
+        trace.upstream_status = response.status
         if 200 <= response.status < 300 and not _is_encoded(response):
             return response
         try:
@@ -109,38 +124,21 @@ class Sender:
         finally:
             trace.queued += time.monotonic() - began
 
-    async def _sent(self, errand: Errand) -> Response:
-        trace, began = errand.call.trace, time.monotonic()
-        trace.attempts += 1
-        try:
-            return await self.client.send(errand.request, errand.call.deadline.at)
-        except TimeoutError:
-            raise self._ill(errand, errand.timed_out()) from None
-        finally:
-            trace.upstream_time += time.monotonic() - began
-
     async def _body(self, response: Response, errand: Errand) -> bytes:
         until = errand.call.deadline.at
-        first, size, blocks = b"", 0, None
+        size, blocks = 0, Blocks()
         try:
             while part := await response.read(until):
                 size += len(part)
                 if size > self._max_response:
                     too_long = f"Maximum limit of [{self._max_response}] bytes reached"
                     raise self._ill(errand, errand.failed(too_long, 502))
-                if size == len(part):
-                    first = part
-                    continue
-                if blocks is None:
-                    blocks = Blocks()
-                    blocks.write(first)
                 blocks.write(part)
         except Trouble as trouble:
             raise self._ill(errand, errand.failed(str(trouble), 502)) from None
         except TimeoutError:
             raise self._ill(errand, errand.timed_out()) from None
-        # Most answers come in one part, which is then the whole.
-        return first if blocks is None else await blocks.whole()
+        return await blocks.whole()
 
     def _ill(self, errand: Errand, failure: Failure) -> Failure:
         """``failure``, noted as what befell the endpoint's upstream."""

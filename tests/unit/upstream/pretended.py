@@ -41,6 +41,14 @@ class Answer:
                 await passes(piece)
         return b""
 
+    def whole(self, most: int) -> bytes | None:
+        """All of it, if nothing befalls it on the way."""
+        pieces = [piece for piece in self._pieces if isinstance(piece, bytes)]
+        if len(pieces) < len(self._pieces) or sum(map(len, pieces)) > most:
+            return None
+        self._pieces = []
+        return b"".join(pieces)
+
     async def push(self, take: Take, until: float) -> bool:
         """See Response."""
         return await pushed(self, take, until)

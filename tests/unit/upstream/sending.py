@@ -13,6 +13,7 @@ from inferd.upstream.own_client import OwnClient
 from tests.scripted_upstream import Upstream, answer
 
 LONG = 20.0  # longer than anything takes
+MOST = 1_000_000  # more than any body has
 OK = answer(b"ok")
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -45,7 +46,7 @@ def request(url: str, *headers: tuple[str, str], body: bytes = b"{}") -> Request
 
 async def whole(response: Response) -> bytes:
     try:
-        body = b""
+        body = response.whole(MOST) or b""
         while part := await response.read():
             body += part
         return body

@@ -22,6 +22,19 @@ async def test_an_answer_is_there_with_its_head_and_its_body_comes_as_it_comes(w
     assert wire.told == ["adopt", "free"]
 
 
+@pytest.mark.parametrize(
+    "answer, most, whole", [(WHOLE, 2, b"ok"), (WHOLE, 1, None), (CHUNKED + b"2\r\nok\r\n", 2, None)]
+)
+async def test_a_whole_body_that_is_here_is_had_at_once(
+    wire: Wire, answer: bytes, most: int, whole: bytes | None
+) -> None:
+    response = await wire.answered(answer)
+    while not response.parts:
+        await asyncio.sleep(0)
+    assert response.whole(most) == whole
+    assert (whole or b"") + b"".join(response.parts) == b"ok"
+
+
 async def test_a_head_that_comes_in_pieces_is_waited_for(wire: Wire) -> None:
     asked = asyncio.create_task(wire.connection.exchange(b"ask"))
     await wire.hear(b"ask")

@@ -37,6 +37,10 @@ class Reply:
                 await piece.wait()
         return b""
 
+    def whole(self, most: int) -> bytes | None:
+        """See Response."""
+        return None
+
     async def push(self, take: Take, until: float) -> bool:
         """See Response."""
         return await pushed(self, take, until)
