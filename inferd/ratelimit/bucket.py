@@ -23,8 +23,9 @@ class Bucket(AsyncLimiter):
     most. The spare counts as used when nobody waits, nor has within the last ``BACK_WITHIN`` seconds: one who asks
     again as soon as it was served waits all the time, too.
 
-    It must be made and used inside the running loop. ``_level`` and ``_last_check`` are aiolimiter's own: in public it
-    only tells whether an amount fits, and neither carrying a level over nor telling a wait can be built on that.
+    It must be made and used inside the running loop. ``_leak``, ``_level`` and ``_last_check`` are aiolimiter's own: in
+    public it only tells whether an amount fits, and neither carrying a level over nor telling a wait can be built on
+    that.
     """
 
     __slots__ = ("_waited_at", "burst", "rate", "requests_per_minute", "size", "spare")
@@ -36,8 +37,8 @@ class Bucket(AsyncLimiter):
         self.spare = max(0.0, 1 + requests_per_minute / 60 * LATENESS - self.size) if burst else 0.0
         self.rate = (requests_per_minute - int(self.spare)) / 60
         super().__init__(self.size + self.spare, (self.size + self.spare) / self.rate)
-        # Asking first starts the parent's clock: a level set before that would leak since the loop's time 0.
-        self.has_capacity()
+        # The first leak starts the parent's clock: a level set before that would leak since the loop's time 0.
+        self._leak()
         self._level = self.spare
         self._waited_at = -math.inf
 
@@ -54,7 +55,7 @@ class Bucket(AsyncLimiter):
     @property
     def level(self) -> float:
         """The parent's level at this moment, ``spare`` included."""
-        self.has_capacity()
+        self._leak()
         return self._level
 
     def wait(self, places: int) -> float:
@@ -67,7 +68,8 @@ class Bucket(AsyncLimiter):
 
     def try_take(self) -> bool:
         """Take a place that was not waited for, if one is free."""
-        level = self.level
+        self._leak()
+        level = self._level
         if level + 1 > self.max_rate:
             return False
         if level < self.spare and self._last_check - self._waited_at > BACK_WITHIN:

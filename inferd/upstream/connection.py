@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol):
         """Free for the next request, though nobody may have read this answer yet: it needs the connection no more."""
         self._answer = None
         # An upstream that answers before it has the whole request would take the rest of it for another one.
-        if not answer.reusable or self.transport.get_write_buffer_size():
+        if not answer.reusable or self.transport.get_write_buffer_size() or not self.usable:
             self.abort()
             return
         self._owner.free(self)

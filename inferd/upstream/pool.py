@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 from inferd.upstream.connection import Connection
@@ -24,15 +25,16 @@ class Pool:
         self._max_idle = max_idle
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._in_use: set[Connection] = set()
+        # In use or idle.
+        self._living: set[Connection] = set()
         self._ending: set[Connection] = set()
         # With the time since when they are idle, the longest first.
-        self._idle: dict[Origin, dict[Connection, float]] = {}
+        self._idle: defaultdict[Origin, dict[Connection, float]] = defaultdict(dict)
         self._sweep: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None
 
     def __repr__(self) -> str:
-        return f"<Pool: {len(self._in_use)} in use, {self.available} idle>"
+        return f"<Pool: {self.leased} in use, {self.available} idle>"
 
     @property
     def closed(self) -> bool:
@@ -47,7 +49,7 @@ class Pool:
     @property
     def leased(self) -> int:
         """Connections in use."""
-        return len(self._in_use)
+        return len(self._living) - self.available
 
     @property
     def available(self) -> int:
@@ -59,7 +61,6 @@ class Pool:
         idle = self._idle.get(origin)
         while idle:
             connection, _ = idle.popitem()
-            self._in_use.add(connection)
             if connection.usable:
                 return connection
             self.end(connection)
@@ -67,25 +68,23 @@ class Pool:
 
     def adopt(self, connection: Connection) -> None:
         """See Owner."""
-        self._in_use.add(connection)
+        self._living.add(connection)
 
     def free(self, connection: Connection) -> None:
         """See Owner."""
-        idle = self._idle.setdefault(connection.origin, {})
+        idle = self._idle[connection.origin]
         if len(idle) >= self._max_idle:
             connection.abort()
             return
-        self._in_use.discard(connection)
         idle[connection] = self._clock()
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._idle_time, self.drop_old)
 
     def end(self, connection: Connection) -> None:
         """See Owner."""
-        idle = self._idle.get(connection.origin, {})
-        if connection in self._in_use or connection in idle:
-            self._in_use.discard(connection)
-            idle.pop(connection, None)
+        self._idle.get(connection.origin, {}).pop(connection, None)
+        if connection in self._living:
+            self._living.discard(connection)
             self._ending.add(connection)
 
     def forget(self, connection: Connection) -> None:
@@ -100,7 +99,7 @@ class Pool:
         self._emptied = asyncio.Event()
         if self._sweep is not None:
             self._sweep.cancel()
-        for connection in [*self._in_use, *(each for idle in self._idle.values() for each in idle)]:
+        for connection in list(self._living):
             connection.abort()
         if self._ending:
             await self._emptied.wait()
@@ -110,7 +109,8 @@ class Pool:
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
-        self._idle = {origin: idle for origin, idle in self._idle.items() if idle}
+        for origin in [origin for origin, idle in self._idle.items() if not idle]:
+            del self._idle[origin]
         if not self._idle:
             return
         before = self._clock() - self._idle_time

@@ -1,7 +1,6 @@
 """Makes the requests that go to an OpenAI-compatible upstream: where to, with which headers, and what a no means."""
 
 from collections.abc import Mapping
-from typing import cast
 
 import msgspec
 
@@ -52,18 +51,12 @@ class Errands:
 
     def begun(self, call: Call, task_settings: OpenAITaskSettings) -> LimitedCall:
         """``call`` as a request begins, with the task settings that hold for it."""
-        limit = self._tools.limits.of(call.inference_id, settings_of(call).rate_limit.requests_per_minute)
         endpoint = call.endpoint
+        limit = self._tools.limits.of(endpoint.inference_id, settings_of(call).rate_limit.requests_per_minute)
         if task_settings is not endpoint.task_settings:
             endpoint = msgspec.structs.replace(endpoint, task_settings=task_settings)
         return LimitedCall(
-            endpoint=endpoint,
-            secrets=call.secrets,
-            deadline=call.deadline,
-            trace=call.trace,
-            attempts=call.attempts,
-            traceparent=call.traceparent,
-            limit=limit,
+            endpoint, call.secrets, call.deadline, call.trace, call.attempts, call.traceparent, limit=limit
         )
 
     async def made(self, call: Call, body: bytes) -> Errand:
@@ -73,7 +66,7 @@ class Errands:
         token is masked as well. See ``Tokens.token`` for the failures.
         """
         assert isinstance(call, LimitedCall)
-        way = self._ways.get(call.inference_id)
+        way = self._ways.get(call.endpoint.inference_id)
         if way is not None and way.serves(call, self._tools.config):
             return way.errand(call, body)
         if "client_secret" not in call.secrets:
@@ -127,12 +120,12 @@ class _Way:
 
 def settings_of(call: Call) -> OpenAISettings:
     """The service settings of the endpoint that is called."""
-    return cast(OpenAISettings, call.endpoint.service_settings)
+    return call.endpoint.service_settings  # type: ignore[return-value]  # made by this service, like the endpoint
 
 
 def task_settings_of(call: Call) -> OpenAITaskSettings:
     """The task settings of the endpoint that is called."""
-    return cast(OpenAITaskSettings, call.endpoint.task_settings)
+    return call.endpoint.task_settings  # type: ignore[return-value]  # made by this service, like the endpoint
 
 
 def _headers(call: Call, key: str, traceparent: str | None) -> tuple[tuple[str, str], ...]:

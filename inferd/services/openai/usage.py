@@ -6,9 +6,8 @@ from inferd.schema.inference import Trace
 def count(trace: Trace, usage: object) -> None:
     """Adds ``usage`` to the trace; what is no number of tokens counts for nothing."""
     if isinstance(usage, dict):
-        trace.input_tokens += _tokens(usage.get("prompt_tokens"))
-        trace.output_tokens += _tokens(usage.get("completion_tokens"))
-
-
-def _tokens(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+        read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        if isinstance(read, int) and read > 0:
+            trace.input_tokens += read
+        if isinstance(written, int) and written > 0:
+            trace.output_tokens += written

@@ -141,17 +141,6 @@ def test_an_answer_is_the_same_however_its_bytes_come(framing: str, size: int) -
     assert (answer.take(), answer.take(), answer.size) == (BODY, b"", 0)
 
 
-@pytest.mark.parametrize("pieces", [[b"H"], [OK, b"X: 1\r\n"], [CHUNKED], [CHUNKED, b"2\r\nok\r\n"]])
-def test_an_answer_has_begun_with_its_first_byte(pieces: list[bytes]) -> None:
-    parser = AnswerParser()
-    for _ in range(2):
-        parser.expect(Answer())
-        assert not parser.begun
-    for piece in pieces:
-        parser.feed(piece)
-        assert parser.begun
-
-
 @pytest.mark.parametrize("status", [204, 304])
 def test_an_answer_without_a_body_ends_with_its_head(status: int) -> None:
     answer = fed(f"HTTP/1.1 {status} X\r\nContent-Length: 5\r\n\r\n".encode())

@@ -1,8 +1,9 @@
-"""What has come of an answer: taken in turns when it is much."""
+"""What has come of an answer: whether anything did, and much of it taken in turns."""
 
 import pytest
 
-from inferd.upstream.http1 import MAX_TAKEN, Answer
+from inferd.upstream.http1 import MAX_TAKEN, Answer, AnswerParser
+from tests.unit.upstream.wire import CHUNKED, OK
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,14 @@ def test_much_is_taken_piece_by_piece(parts: list[int], taken: list[int]) -> Non
         pieces.append(answer.take())
     assert [len(piece) for piece in pieces] == taken
     assert (b"".join(pieces), answer.size, answer.take()) == (whole, 0, b"")
+
+
+@pytest.mark.parametrize("pieces", [[b"H"], [OK, b"X: 1\r\n"], [CHUNKED], [CHUNKED, b"2\r\nok\r\n"]])
+def test_an_answer_has_begun_with_its_first_byte(pieces: list[bytes]) -> None:
+    parser = AnswerParser()
+    for _ in range(2):
+        parser.expect(Answer())
+        assert not parser.begun
+    for piece in pieces:
+        parser.feed(piece)
+        assert parser.begun
