@@ -19,7 +19,7 @@ _NEXT, _NEXT_VALUE = b"}\n\ndata: {", b"}\t{"
 # Bytes of each event that ``values`` drops, the first one included.
 _DROPPED = len(_NEXT) - len(_NEXT_VALUE)
 
-_LF, _CR = 0x0A, 0x0D
+_LF, _CR, _BRACE = 0x0A, 0x0D, 0x7D
 
 Value = TypeVar("Value")
 
@@ -117,7 +117,7 @@ def values(lines: bytes, decoder: "msgspec.json.Decoder[Value]") -> list[Value] 
     values that follow each other finds one for each event or fails, or there are more of them than events: none of
     them can reach into the next event.
     """
-    if lines[:7] != b"data: {" or lines[-3:] != b"}\n\n":
+    if lines[:7] != b"data: {" or lines[-3] != _BRACE:
         return None
     data = lines[5:-2].replace(_NEXT, _NEXT_VALUE)
     if _LF in data:

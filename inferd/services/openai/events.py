@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Generic, TypeVar
 
 import msgspec
@@ -63,13 +64,7 @@ class EventReader(Generic[Chunk, Item]):
         """See Piped; ends as the iteration would, and what was iterated over before does not come again."""
         if not self._first_written(write):
             await ready()
-
-        def take(data: bytes) -> bool | None:
-            items = self._read(data)
-            if items and not write(items) or self._ended:
-                return None
-            return items is not None
-
+        take = partial(self._take, write)
         while not self._ended:
             if await self._pushed(take):
                 self._finish_early()
@@ -92,16 +87,15 @@ class EventReader(Generic[Chunk, Item]):
             return True
 
     async def _next(self) -> list[Item]:
-        while not self._ended:
+        batches: list[list[Item]] = []
+        while not batches and not self._ended:
             data = await self._more()
             if not data:
                 self._finish_early()
-                break
-            items = self._read(data)
-            if items is not None:
+            elif self._take(batches.append, data) is not False:
                 self._stream.heard()
-            if items:
-                return items
+        if batches:
+            return batches[0]
         if self._end is not None:
             raise self._end
         raise StopAsyncIteration
@@ -115,8 +109,11 @@ class EventReader(Generic[Chunk, Item]):
             self._finish(failure)
             raise
 
-    def _read(self, data: bytes) -> list[Item] | None:
-        """What the events hold that ``data`` completes; None if it completes none."""
+    def _take(self, write: Callable[[list[Item]], object], data: bytes) -> bool | None:
+        """Writes what the events hold that ``data`` completes, if anything; False if it completes none.
+
+        None at the end, or when ``write`` takes no more.
+        """
         try:
             lines = self._framing.whole(data)
         except EventTooLarge:
@@ -124,9 +121,13 @@ class EventReader(Generic[Chunk, Item]):
             return None
         # What nearly all reads hold, at a fraction of the cost.
         chunks = values(lines, self.decoder)
-        return self._others(lines) if chunks is None else self.items(chunks)
+        items = self._others(lines) if chunks is None else self.items(chunks)
+        if items and not write(items) or self._ended:
+            return None
+        return items is not None
 
     def _others(self, lines: bytes) -> list[Item] | None:
+        """What the events in ``lines`` hold; None if there are none."""
         if lines.endswith(_DONE):
             chunks = values(lines[: -len(_DONE)], self.decoder)
             if chunks is not None:
