@@ -1,13 +1,13 @@
 """2,000 chats whose clients leave at random moments: how soon their requests upstream end, and what is left of them.
 
-Run by hand: ``python -m bench.leaving [chats] [inferd|aiohttp]``. The gateway runs in this process, on uvloop; provider
-and clients in a second one. ``cut`` counts clients whose connection was reset before they left; ``ends`` is the time
-from a client's leaving to the end of its connection at the provider, both seen by that process; memory is the gateway's
-resident set.
+Run by hand: ``python -m bench.leaving [chats] [inferd|aiohttp]``. The daemon is a process of its own; provider and
+clients are this one. ``cut`` counts clients whose connection was reset before they left; ``ends`` is the time from a
+client's leaving to the end of its connection at the provider. Memory is told first after one chat, the first of which
+loads what is needed by all: that is where it should come back to. It is looked at in the middle of each round, at its
+end, and once the daemon has had the time to give some back.
 """
 
 import asyncio
-import gc
 import json
 import os
 import random
@@ -18,9 +18,12 @@ import time
 from pathlib import Path
 
 import uvloop
+from aiohttp import ClientSession
 
+from bench.memory import Memory
+from inferd.daemon.memory import INTERVAL
+from tests.e2e.daemon_process import Daemon, running
 from tests.scripted_upstream import STREAM_HEAD, chunk, delta
-from tests.served import Served, served
 
 ROUNDS = 4
 # Seconds: over how long they come, how long they stay at most, how long a chat's provider thinks at most.
@@ -102,70 +105,61 @@ class Others:
         }
 
 
-async def others(chats: int) -> None:
-    """The second process: says where the provider is, then plays a round for every port it is told."""
-    playing = Others(chats)
+async def measure(chats: int, client: str) -> None:
+    """All rounds."""
+    playing = Others(1)
     server = await asyncio.start_server(playing.provide, "127.0.0.1", 0, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(await playing.round(int(line))), flush=True)
-    server.close()
-
-
-async def gateway(chats: int, client: str) -> None:
-    """This process: the gateway, and what is seen of it."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.leaving", "--others", str(chats)), stdin=-1, stdout=-1
-    )
-    assert child.stdin is not None and child.stdout is not None
-    port = int(await child.stdout.readline())
+    upstream = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    environ = {"INFERD_UPSTREAM_CLIENT": client, "INFERD_INFERENCE_VALIDATE_ON_PUT": "off"}
     with tempfile.TemporaryDirectory() as folder:
-        async with served(Path(folder), upstream_client=client) as inferd:
-            inferd.skip_trials()
-            url, rate = f"http://127.0.0.1:{port}/v1", {"requests_per_minute": 10_000_000}
-            await inferd.put("e", "chat_completion", url=url, rate_limit=rate)
-            print(f"{chats} chats, client {client}\n{seen(inferd)}")
+        async with running(Path(folder), environ=environ) as daemon, ClientSession() as http:
+            settings: dict[str, object] = {"api_key": "sk-x", "model_id": "m", "url": upstream}
+            settings |= {"rate_limit": {"requests_per_minute": 10**7}}
+            endpoint = {"service": "openai", "service_settings": settings}
+            async with http.put(f"{daemon.url}/_inference/chat_completion/e", json=endpoint) as answer:
+                assert answer.status == 200, await answer.text()
+            await playing.round(daemon.port)
+            print(f"{chats} chats, client {client}\none chat  {await seen(daemon, http)}")
+            playing.chats = chats
             for _ in range(ROUNDS):
-                child.stdin.write(f"{inferd.port}\n".encode())
-                peak = asyncio.create_task(most(inferd))
-                told = json.loads(await child.stdout.readline())
-                peak.cancel()
+                amid = asyncio.create_task(later(COMING, daemon, http))
+                told = await playing.round(daemon.port)
+                print(f"amid      {await amid}")
+                print(f"end       {await later(1.0, daemon, http)}")
+                print(f"later     {await later(2 * INTERVAL, daemon, http)}")
                 print(
                     f"reached the provider {told['reached']:4.0f}  left open {told['open']:.0f} cut {told['cut']:.0f}  "
                     f"ends ms p50 {told['p50']:.1f} p99 {told['p99']:.1f} max {told['max']:.1f}"
                 )
-                await asyncio.sleep(1.0)
-                print(seen(inferd))
-    child.stdin.close()
-    await child.wait()
+            await daemon.stopped()
+    server.close()
 
 
-def seen(inferd: Served) -> str:
-    """What the gateway holds at this moment."""
-    gc.collect()
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        memory = int(statm.read().split()[1]) * resource.getpagesize() / 1e6
+async def later(seconds: float, daemon: Daemon, http: ClientSession) -> str:
+    """What is seen so many seconds from now."""
+    await asyncio.sleep(seconds)
+    return await seen(daemon, http)
+
+
+async def seen(daemon: Daemon, http: ClientSession) -> str:
+    """What the daemon holds at this moment."""
+    pid = daemon.process.pid
+    memory = Memory.of(pid)
+    async with http.get(f"{daemon.url}/_inference/.diagnostics") as answer:
+        told = (await answer.json())["inferd"]
+    pool, ours = told["external"]["connection_pool_stats"], told["inferd"]
     return (
-        f"  tasks {len(asyncio.all_tasks())}  descriptors {len(os.listdir('/proc/self/fd'))}  "
-        f"requests {len(inferd.parts.open)}  upstream {dict(inferd.parts.connections())}  memory {memory:.0f} MB"
+        f"descriptors {len(os.listdir(f'/proc/{pid}/fd')):4}  requests {ours['open_requests'] - 1:4}  "
+        f"upstream {pool['leased_connections']:4} + {pool['pending_connections']}  memory {memory}"
     )
-
-
-async def most(inferd: Served) -> None:
-    """Says once what is held while most of them are there."""
-    await asyncio.sleep(COMING)
-    print(seen(inferd))
 
 
 def main() -> None:
     """See above."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if sys.argv[1:2] == ["--others"]:
-        uvloop.run(others(int(sys.argv[2])))
-    else:
-        uvloop.run(gateway(int((sys.argv[1:] or ["2000"])[0]), (sys.argv[2:] or ["inferd"])[0]))
+    chats, client = (*sys.argv[1:], *("2000", "inferd")[len(sys.argv) - 1 :])
+    uvloop.run(measure(int(chats), client))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 Run by hand: ``python -m bench.slow_readers [clients] [seconds] [inferd|aiohttp]``. The daemon is a process of its own;
 provider and clients are this one, and a third asks for ``/livez``. ``read`` is what the daemon has read from its
-sockets, ``sent`` what the provider could send, with what the kernel holds; memory is the daemon's resident set,
-``most`` its high-water mark.
+sockets, ``sent`` what the provider could send, with what the kernel holds. Memory is told first once one client has
+come and gone, the first of which loads what is needed by all, and last once the daemon has had the time to give some
+back.
 """
 
 import asyncio
 import json
 import os
-import re
 import resource
 import socket
 import statistics
@@ -21,6 +21,8 @@ from pathlib import Path
 import uvloop
 from aiohttp import ClientSession
 
+from bench.memory import Memory
+from inferd.daemon.memory import INTERVAL
 from tests.e2e.daemon_process import Daemon, running
 from tests.scripted_upstream import STREAM_HEAD, chunk, delta
 
@@ -28,6 +30,7 @@ TOTAL = 50_000_000  # bytes a provider has for each
 BLOCK = chunk(delta("word ") * 100)
 PACE, STEP = 1000, 1.0  # a client reads so many bytes every so many seconds
 COMING = 3.0  # seconds over which they come
+ROUNDS = 3
 BODY = json.dumps({"messages": [{"role": "user", "content": "x"}]}).encode()
 REQUEST = (
     b"POST /_inference/chat_completion/e/_unified HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
@@ -91,13 +94,6 @@ async def probe(url: str) -> None:
     print(json.dumps(times))
 
 
-def memory(pid: int, name: str) -> float:
-    """``VmRSS`` or ``VmHWM`` of a process, in MB."""
-    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="ascii"))
-    assert found is not None
-    return int(found[1]) * 1024 / 1e6
-
-
 def bytes_read(pid: int) -> int:
     """What a process has read so far."""
     return int(Path(f"/proc/{pid}/io").read_text(encoding="ascii").split()[1])
@@ -118,8 +114,8 @@ def told(times: list[float]) -> str:
 async def play(daemon: Daemon, provider: Provider, clients: int, seconds: float) -> None:
     """They come, read for a while and leave; prints what was seen."""
     pid = daemon.process.pid
-    before, read, spent = memory(pid, "VmRSS"), bytes_read(pid), processor(pid)
-    print(f"idle: memory {before:.0f} MB, {len(os.listdir(f'/proc/{pid}/fd'))} descriptors")
+    before, read, spent = Memory.of(pid), bytes_read(pid), processor(pid)
+    print(f"idle: memory {before}, {len(os.listdir(f'/proc/{pid}/fd'))} descriptors")
     probing = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.slow_readers", "--probe", daemon.url), stdin=-1, stdout=-1
     )
@@ -127,9 +123,9 @@ async def play(daemon: Daemon, provider: Provider, clients: int, seconds: float)
         asyncio.create_task(read_slowly(daemon.port, COMING * number / clients)) for number in range(clients)
     ]
     await asyncio.sleep(COMING + seconds)
-    most, now = memory(pid, "VmHWM"), memory(pid, "VmRSS")
-    print(f"after {seconds:.0f} s: {provider.open} streams, memory {now:.0f} MB, most {most:.0f} MB: "
-          f"{(most - before) * 1000 / clients:.0f} kB a stream")
+    now = Memory.of(pid)
+    print(f"after {seconds:.0f} s: {provider.open} streams, memory {now}, most {now.most:.0f} MB: "
+          f"{(now.most - before.resident) * 1000 / clients:.0f} kB a stream")
     print(f"a stream: read {(bytes_read(pid) - read) / clients / 1000:.0f} kB, "
           f"sent {statistics.mean(provider.sent) / 1000:.0f} kB, at most {max(provider.sent) / 1000:.0f} kB")
     assert probing.stdin is not None and probing.stdout is not None
@@ -145,12 +141,14 @@ async def play(daemon: Daemon, provider: Provider, clients: int, seconds: float)
     while provider.open:
         await asyncio.sleep(0.01)
     print(f"all streams ended upstream {time.perf_counter() - left:.2f} s after their clients had left")
-    await asyncio.sleep(2)
-    print(f"then: memory {memory(pid, 'VmRSS'):.0f} MB, {len(os.listdir(f'/proc/{pid}/fd'))} descriptors")
+    await asyncio.sleep(1)
+    print(f"then: memory {Memory.of(pid)}")
+    await asyncio.sleep(2 * INTERVAL)
+    print(f"later: memory {Memory.of(pid)}, {len(os.listdir(f'/proc/{pid}/fd'))} descriptors")
 
 
 async def measure(clients: int, seconds: float, client: str) -> None:
-    """Twice, so that it is seen what stays."""
+    """Several times, so that it is seen what stays."""
     provider = Provider()
     listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
     # What the kernel would hold for it would only be copied about, gigabytes in all.
@@ -165,7 +163,11 @@ async def measure(clients: int, seconds: float, client: str) -> None:
             endpoint = {"service": "openai", "service_settings": settings}
             async with http.put(f"{daemon.url}/_inference/chat_completion/e", json=endpoint) as answer:
                 assert answer.status == 200, await answer.text()
-            for _ in range(2):
+            first = asyncio.create_task(read_slowly(daemon.port, 0.0))
+            await asyncio.sleep(1)
+            first.cancel()
+            await asyncio.sleep(1)
+            for _ in range(ROUNDS):
                 provider.sent.clear()
                 await play(daemon, provider, clients, seconds)
             await daemon.stopped()
