@@ -64,6 +64,9 @@ class Dispatcher:
                 # It holds the request: what outlives the moment in a circle waits for a collector that seldom comes.
                 request.stream = None
             self._account(request, status)
+            if request.failure is not None:
+                # It, and the one it came from, hold all that was at hand where they passed.
+                request.failure.__traceback__ = request.failure.__context__ = None
             # Last, so that whoever waits for the last one finds it in the log.
             self._parts.open.remove(request)
 

@@ -141,3 +141,28 @@ async def test_what_a_stream_had_at_hand_goes_with_its_client(inferd: Served) ->
             assert [held() for held in had] == [None]
     finally:
         gc.enable()
+
+
+async def test_what_a_failure_had_at_hand_goes_with_its_answer(inferd: Served) -> None:
+    had: list[weakref.ref[Held]] = []
+
+    async def handle(asked: Request) -> Answer:
+        held = Held()
+        had.append(weakref.ref(held))
+        failure = StatusFailure("x", 418)
+        try:
+            raise KeyError
+        except KeyError:
+            raise failure from None
+
+    gc.collect()
+    gc.disable()  # As above.
+    try:
+        async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+            head, _ = await here.ask("GET", "/x")
+            assert head.startswith("HTTP/1.1 418 ")
+            while here.server.connected:
+                await asyncio.sleep(0)
+            assert [held() for held in had] == [None]
+    finally:
+        gc.enable()
