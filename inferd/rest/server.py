@@ -125,7 +125,8 @@ class _Connection(RequestHandler):
         kept = False
         try:
             response = await self._inferd.dispatch(http)
-            await response.prepare(http)
+            if not response.prepared:
+                await response.prepare(http)
             kept = bool(response.keep_alive)
         except (asyncio.CancelledError, ConnectionError):
             # There is nobody to be told. A task that ends cancelled keeps the exception, and with it all that the
