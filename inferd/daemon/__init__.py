@@ -124,7 +124,10 @@ def _status(app: App, url: str) -> str:
 
 
 def _settle_memory() -> None:
-    """What the start has made stays: the collector need not look at it again, and looks for garbage less often."""
+    """What the start has made stays: the collector need not look at it again.
+
+    It looks for garbage less often, because requests leave none, and at everything when memory is given back.
+    """
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 
