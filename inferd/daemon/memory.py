@@ -20,8 +20,8 @@ WORTH = 8 * 1024 * 1024
 async def give_back(busy: Callable[[], int], aside: Aside) -> None:
     """Gives memory back whenever three quarters of many requests have ended; runs until it is cancelled.
 
-    ``busy`` says how many are being served. It is done in ``aside``: to let go of 100 MB takes 10 to 40 ms, half of which
-    the loop has to wait for at worst.
+    ``busy`` says how many are being served. It is done in ``aside``: to let go of 100 MB takes 10 to 40 ms, for half of
+    which the loop has to wait at worst.
     """
     most, settled = 0, resident()
     while True:
