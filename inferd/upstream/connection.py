@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
         Unreachable if the connection is lost before a byte of it came, Broken for a head that is none, TimeoutError if
         it is not here by ``until``. The connection is closed unless this returns.
         """
-        if not self.usable:
+        if self.transport.is_closing():
             raise Unreachable(_CLOSED)
         answer = self._answer = ConnectionResponse(self)
         self._parser.expect(answer)
@@ -177,8 +177,9 @@ class Connection(asyncio.Protocol):
     def _finish(self, answer: "ConnectionResponse") -> None:
         """Free for the next request, though nobody may have read this answer yet: it needs the connection no more."""
         self._answer = None
+        transport = self.transport
         # An upstream that answers before it has the whole request would take the rest of it for another one.
-        if not answer.reusable or self.transport.get_write_buffer_size() or not self.usable:
+        if not answer.reusable or transport.get_write_buffer_size() or transport.is_closing():
             self.abort()
             return
         self._owner.free(self)

@@ -250,7 +250,7 @@ class AnswerParser:
         status = self._parser.get_status_code()
         # The version is the server's, so one look tells it for the connection.
         self._known = self._known or self._parser.get_http_version() in ("1.1", "1.0")
-        if status < 100 or status == 101 or not self._known:
+        if not self._known or status < 100 or status == 101:
             self._fault = "it speaks another protocol"
         elif status >= 200 and len(self._headers) > MAX_HEADERS:
             self._fault = "it has too many headers"

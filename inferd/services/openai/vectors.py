@@ -16,7 +16,7 @@ _BASE64 = msgspec.json.Decoder(bytes)
 
 def must_load(embeddings: Iterable[msgspec.Raw]) -> bool:
     """Whether the texts of ``embeddings`` take libraries that are not loaded yet: too long a time for a loop."""
-    return not float32.is_loaded() and any(bytes(embedding).startswith(b'"') for embedding in embeddings)
+    return not float32.is_loaded() and any(memoryview(embedding)[0] == ord('"') for embedding in embeddings)
 
 
 def vector_text(embedding: msgspec.Raw) -> msgspec.Raw:
