@@ -1,24 +1,21 @@
 """``POST _inference/chat_completion/{id}/_unified``: a chat, streamed; the only way to one."""
 
-from collections.abc import Sequence
-
 import msgspec
 
-from inferd import sse
 from inferd.errors import RequestInvalid, StatusFailure, chat_envelope
 from inferd.rest.answer import Answer
 from inferd.rest.inference_request import check_requested
 from inferd.rest.request import Request
 from inferd.rest.shape import decode
 from inferd.rest.stream import EventStream
-from inferd.schema.chat_completion import ChatCompletionRequest, Chunk
+from inferd.schema.chat_completion import ChatCompletionRequest
 from inferd.schema.endpoint import Endpoint, TaskType
 from inferd.xcontent import decoder_of
 
 PARSER = "UnifiedCompletionRequestBody"
 
 _BODY = decoder_of(ChatCompletionRequest)
-_ENCODER = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode_lines
 
 
 async def handle(request: Request) -> Answer:
@@ -26,7 +23,7 @@ async def handle(request: Request) -> Answer:
     endpoint, chat = await _read(request)
     service = request.parts.services.of(endpoint)
     async with service.chat_completion(request.call(endpoint), chat) as chunks:
-        return await EventStream(request, chat_envelope).send(chunks, _events)
+        return await EventStream(request, chat_envelope).send(chunks, _encode)
 
 
 async def _read(request: Request) -> tuple[Endpoint, ChatCompletionRequest]:
@@ -44,7 +41,3 @@ async def _read(request: Request) -> tuple[Endpoint, ChatCompletionRequest]:
             "must be one of [chat_completion]"
         )
     return endpoint, chat
-
-
-def _events(chunks: Sequence[Chunk]) -> bytes:
-    return sse.encode_each(_ENCODER.encode_lines(chunks))

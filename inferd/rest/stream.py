@@ -60,8 +60,9 @@ class EventStream:
     async def send(
         self, batches: AsyncIterator[Sequence[Item]], encode: Callable[[Sequence[Item]], bytes]
     ) -> Answer:
-        """Sends each batch, as ``encode`` makes it events, in one write as it comes; then ``[DONE]``.
+        """Sends each batch in one write as it comes; then ``[DONE]``.
 
+        ``encode`` makes JSON of the items, each on a line that ends in LF: each becomes an event of its own.
         A failure on the way becomes ``event: error`` and ends the stream without ``[DONE]``. So does
         a request that is cut. A client that leaves ends it by cancellation or by ConnectionResetError.
         """
@@ -131,7 +132,7 @@ class EventStream:
     def _sent(self, batch: Sequence[Any]) -> bool:
         """Sends ``batch``; False if the client takes no more for now, or has left."""
         try:
-            self._write(self._encode(batch))
+            self._write(sse.encode_each(self._encode(batch)))
         except ConnectionError:
             self._left = True
             return False

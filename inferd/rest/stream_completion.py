@@ -42,7 +42,7 @@ async def handle(request: Request) -> Answer:
             405,
         )
     async with service.stream_completion(request.call(endpoint), asked) as texts:
-        return await EventStream(request, envelope).send(texts, _events)
+        return await EventStream(request, envelope).send(texts, _encode)
 
 
 def _is_chat(request: Request) -> bool:
@@ -51,6 +51,6 @@ def _is_chat(request: Request) -> bool:
     return request.task_type is TaskType.CHAT_COMPLETION
 
 
-def _events(texts: Sequence[str]) -> bytes:
-    """One event for each piece that came: none waits for the next, none is joined to another."""
-    return sse.encode_each(_ENCODER.encode_lines([_Event([_Delta(text)]) for text in texts]))
+def _encode(texts: Sequence[str]) -> bytes:
+    """One line for each piece that came: none waits for the next, none is joined to another."""
+    return _ENCODER.encode_lines([_Event([_Delta(text)]) for text in texts])

@@ -33,7 +33,7 @@ class Source:
         return reading
 
     async def handle(self, request: Request) -> Answer:
-        """Streams what it is given, one event an item."""
+        """Streams what it is given, one event an item, which ends in LF."""
         reading = self.read()
         try:
             return await EventStream(request, envelope).send(self.stream(reading), b"".join)

@@ -43,7 +43,7 @@ async def _bug_of_a_connection(request: Request) -> Answer:
 
 async def _after_chunks(request: Request) -> Answer:
     async def batches() -> AsyncIterator[list[bytes]]:
-        yield [b"first\n\n"]
+        yield [b"first\n"]
         raise KeyError(SECRET)
 
     return await EventStream(request, envelope).send(batches(), b"".join)
@@ -51,7 +51,7 @@ async def _after_chunks(request: Request) -> Answer:
 
 async def _after_the_end(request: Request) -> Answer:
     async def batches() -> AsyncIterator[list[bytes]]:
-        yield [b"first\n\n"]
+        yield [b"first\n"]
 
     await EventStream(request, envelope).send(batches(), b"".join)
     raise KeyError(SECRET)

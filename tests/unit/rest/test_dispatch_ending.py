@@ -92,7 +92,7 @@ async def test_a_client_that_leaves_with_the_whole_of_its_stream_was_served(infe
 
     async def handle(asked: Request) -> Answer:
         async def batches() -> AsyncIterator[list[bytes]]:
-            yield [b"first\n\n"]
+            yield [b"first\n"]
 
         await EventStream(asked, envelope).send(batches(), b"".join)
         return await waiting.handle(asked)
@@ -121,7 +121,7 @@ async def test_what_a_stream_had_at_hand_goes_with_its_client(inferd: Served) ->
 
         async def batches() -> AsyncIterator[list[bytes]]:
             while True:
-                yield [b"x" * 65536]
+                yield [b"x" * 65536 + b"\n"]
 
         return await EventStream(asked, envelope).send(batches(), b"".join)
 

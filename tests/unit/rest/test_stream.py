@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing
 import msgspec
 import pytest
 
+from inferd import sse
 from inferd.errors import StatusFailure, chat_envelope, envelope
 from inferd.rest import stream
 from inferd.rest.answer import Answer
@@ -18,7 +19,12 @@ from tests.unit.rest.serving import Serving, request, serving
 from tests.unit.rest.sources import PipedSource, Source
 
 ERROR = b'event: error\ndata: {"error":{"root_cause":[{"type":"status_exception","reason":"no"}],"type":"status_'
-DONE = b"event: message\ndata: [DONE]\n\n"
+ONE, TWO, THREE, DONE = map(sse.encode, (b"1", b"2", b"3", b"[DONE]"))
+
+
+def chunk(data: bytes) -> bytes:
+    """``data`` as the server sends it."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 @pytest.fixture(params=[Source, PipedSource])
@@ -47,21 +53,21 @@ async def _asked(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: Source
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     writer.write(request("GET", "/x"))
-    await source.batches.put([b"1;"])
+    await source.batches.put([b"1\n"])
     head = await reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"Content-Type: text/event-stream" in head and b"X-Accel-Buffering: no" in head
-    assert await reader.readuntil(b"1;\r\n") == b"2\r\n1;\r\n"
+    assert await reader.readexactly(len(chunk(ONE))) == chunk(ONE)
     return reader, writer
 
 
 async def test_a_batch_leaves_at_once_and_in_one_write(inferd: Served, source: Source) -> None:
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
         assert inferd.parts.open.streams == 1
-        await source.batches.put([b"2;", b"3;"])
-        assert await reader.readuntil(b"3;\r\n") == b"4\r\n2;3;\r\n"
+        await source.batches.put([b"2\n", b"3\n"])
+        assert await reader.readexactly(len(chunk(TWO + THREE))) == chunk(TWO + THREE)
         await source.batches.put(None)
-        assert await reader.readuntil(b"0\r\n\r\n") == b"1d\r\n" + DONE + b"\r\n0\r\n\r\n"
+        assert await reader.readuntil(b"0\r\n\r\n") == chunk(DONE) + b"0\r\n\r\n"
         await inferd.parts.open.none_left()
         assert inferd.parts.open.streams == 0
     assert here.lines[0]["first_chunk_ms"] >= 0
@@ -72,9 +78,9 @@ async def test_to_an_old_client_the_end_of_the_connection_is_the_end(inferd: Ser
         reader, writer = await here.connect()
         with closing(writer):
             writer.write(request("GET", "/x").replace(b"HTTP/1.1", b"HTTP/1.0"))
-            for batch in ([b"1;"], [b"2;"], None):
+            for batch in ([b"1\n"], [b"2\n"], None):
                 await source.batches.put(batch)
-            assert (await reader.read()).endswith(b"\r\n\r\n1;2;" + DONE)
+            assert (await reader.read()).endswith(b"\r\n\r\n" + ONE + TWO + DONE)
 
 
 async def test_a_failure_on_the_way_is_the_last_event(inferd: Served, source: Source) -> None:
@@ -130,7 +136,7 @@ async def test_no_comments_if_they_are_off(inferd: Served, source: Source, monke
         # Several looks later nothing has come, since the client reads all there is.
         await asyncio.sleep(0.1)
         await source.batches.put(None)
-        assert await reader.readuntil(b"0\r\n\r\n") == b"1d\r\n" + DONE + b"\r\n0\r\n\r\n"
+        assert await reader.readuntil(b"0\r\n\r\n") == chunk(DONE) + b"0\r\n\r\n"
 
 
 async def test_a_client_that_takes_nothing_is_gone_after_a_while(
@@ -139,7 +145,7 @@ async def test_a_client_that_takes_nothing_is_gone_after_a_while(
     keep_alive(inferd, 0.02)
     monkeypatch.setattr(stream, "STALLED_AFTER", 0.1)
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (_, writer):
-        await source.batches.put([b"x" * 30_000_000])
+        await source.batches.put([b"x" * 30_000_000 + b"\n"])
         async with asyncio.timeout(10):
             await source.left.wait()
             await inferd.parts.open.none_left()
@@ -152,7 +158,7 @@ async def test_a_client_that_does_not_read_is_not_waited_for_when_it_is_cut(
 ) -> None:
     monkeypatch.setattr(stream, "LAST_WORD", 0.05)
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (_, writer):
-        await source.batches.put([b"x" * 30_000_000])
+        await source.batches.put([b"x" * 30_000_000 + b"\n"])
         while not source.batches.empty():
             await asyncio.sleep(0)
         inferd.parts.open.cut(StatusFailure("no", 503))
@@ -166,7 +172,7 @@ async def test_a_client_that_reads_slowly_still_gets_its_last_event(
 ) -> None:
     monkeypatch.setattr(stream, "LAST_WORD", 60.0)
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
-        await source.batches.put([b"x" * 30_000_000])
+        await source.batches.put([b"x" * 30_000_000 + b"\n"])
         while not source.batches.empty():
             await asyncio.sleep(0)
         inferd.parts.open.cut(StatusFailure("no", 503))
@@ -182,8 +188,8 @@ async def test_a_client_that_reads_slowly_still_gets_its_last_event(
 
 async def test_a_client_that_reads_slowly_is_waited_for(inferd: Served, source: Source) -> None:
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
-        await source.batches.put([b"x" * 30_000_000])
-        await source.batches.put([b"2;"])
+        await source.batches.put([b"x" * 30_000_000 + b"\n"])
+        await source.batches.put([b"2\n"])
         while source.batches.qsize() > 1:
             await asyncio.sleep(0)
         for _ in range(10):
@@ -193,7 +199,7 @@ async def test_a_client_that_reads_slowly_is_waited_for(inferd: Served, source: 
         rest = b""
         while not rest.endswith(b"\r\n0\r\n\r\n"):
             rest += await reader.read(1024 * 1024)
-        assert b"x\r\n2\r\n2;\r\n1d\r\n" + DONE in rest[-100:]
+        assert b"x\n\n\r\n" + chunk(TWO) + chunk(DONE) in rest[-200:]
         await inferd.parts.open.none_left()
 
 
@@ -232,7 +238,7 @@ async def test_a_client_that_left_unnoticed_ends_the_stream(inferd: Served, sour
             ended.append(problem)
             raise
 
-    await source.batches.put([b"1;"])
+    await source.batches.put([b"1\n"])
     async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
         assert await _nothing(here) == b""
         await inferd.parts.open.none_left()
@@ -259,11 +265,11 @@ async def test_a_stream_is_ended_from_outside_once(inferd: Served) -> None:
 
 async def test_a_stream_to_a_client_of_http_1_0_ends_with_its_connection(inferd: Served, source: Source) -> None:
     async with serving(inferd.parts, source.routes()) as here:
-        for batch in ([b"1;"], [b"2;"], None):
+        for batch in ([b"1\n"], [b"2\n"], None):
             await source.batches.put(batch)
         told = await here.say(b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     head, _, body = told.partition(b"\r\n\r\n")
-    assert (body, b"keep-alive" in head, b"chunked" in head) == (b"1;2;" + DONE, False, False)
+    assert (body, b"keep-alive" in head, b"chunked" in head) == (ONE + TWO + DONE, False, False)
 
 
 def test_a_failure_before_the_first_event_keeps_its_status_and_headers() -> None:
