@@ -16,7 +16,7 @@ _BETWEEN = b"\n\n" + _START
 # No JSON holds the latter: between two values something else than the tab would stand, and in a string no tab may.
 _NEXT, _NEXT_VALUE = b"}\n\ndata: {", b"}\t{"
 
-# Bytes of each event that ``values`` drops, the first one included.
+# By how many bytes each event is longer than what ``values`` makes of it.
 _DROPPED = len(_NEXT) - len(_NEXT_VALUE)
 
 _LF, _CR, _BRACE = 0x0A, 0x0D, 0x7D
@@ -119,6 +119,7 @@ def values(lines: bytes, decoder: "msgspec.json.Decoder[Value]") -> list[Value] 
     """
     if lines[:7] != b"data: {" or lines[-3] != _BRACE:
         return None
+    # The space before the first value stays, as the tab before each of the others.
     data = lines[5:-2].replace(_NEXT, _NEXT_VALUE)
     if _LF in data:
         return None

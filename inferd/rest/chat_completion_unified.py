@@ -15,7 +15,7 @@ from inferd.xcontent import decoder_of
 PARSER = "UnifiedCompletionRequestBody"
 
 _BODY = decoder_of(ChatCompletionRequest)
-_encode = msgspec.json.Encoder().encode_lines
+_ENCODER = msgspec.json.Encoder()
 
 
 async def handle(request: Request) -> Answer:
@@ -23,7 +23,7 @@ async def handle(request: Request) -> Answer:
     endpoint, chat = await _read(request)
     service = request.parts.services.of(endpoint)
     async with service.chat_completion(request.call(endpoint), chat) as chunks:
-        return await EventStream(request, chat_envelope).send(chunks, _encode)
+        return await EventStream(request, chat_envelope).send(chunks, _ENCODER.encode_lines)
 
 
 async def _read(request: Request) -> tuple[Endpoint, ChatCompletionRequest]:
