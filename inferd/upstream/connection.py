@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
                 await self.news(answer, until)
         except BaseException:
             self.abort()
+            answer.trouble = None  # As in ``close`` of the response.
             raise
         return answer
 
@@ -95,8 +96,9 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """See Waiting."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(TimeoutError())
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(TimeoutError())
 
     def abort(self) -> None:
         """Closes the connection at once, whatever is still unsent."""
@@ -138,8 +140,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, problem: Exception | None) -> None:
         """Called by the loop."""
         self._lose(problem)
-        # The parser's answer holds this connection, and would until the collector comes by.
-        self._parser.expect(Answer())
+        self._parser.close()
         self._owner.forget(self)
 
     def _push(self, take: Take, answer: "ConnectionResponse") -> bool:
@@ -252,5 +253,7 @@ class ConnectionResponse(Answer):
         """See Response."""
         if not self.complete:
             self._connection.abort()
-        # The parser and its answer hold each other until the collector comes by.
+        # A connection that is kept holds its last answer until the next.
         self.drop()
+        # Trouble that was raised holds the answer in turn, until the collector comes by.
+        self.trouble = None

@@ -171,8 +171,15 @@ class Answer:
         return data
 
 
+# In place of a parser whose connection is gone; it is fed nothing.
+_SPENT = httptools.HttpResponseParser(None)
+
+
 class AnswerParser:
-    """Makes answers of the bytes of one connection, one after the other: ``expect`` each before its bytes come."""
+    """Makes answers of the bytes of one connection, one after the other: ``expect`` each before its bytes come.
+
+    You ``close`` it when nothing more can come.
+    """
 
     def __init__(self) -> None:
         self._answer = Answer()
@@ -222,6 +229,11 @@ class AnswerParser:
         answer = self._answer
         framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
         answer.complete = answer.complete or (answer.status != 0 and not framed)
+
+    def close(self) -> None:
+        """Lets go of the answer, and of the parser it holds and is held by: that waits for no collector then."""
+        self._answer = Answer()
+        self._parser = _SPENT
 
     def _behind_head(self, answer: Answer, data: bytes) -> bytes:
         """What follows the longest head there may be, once that is read; NotHttp if it is not the whole head."""

@@ -1,11 +1,13 @@
 """One connection, its other end in the test's hand."""
 
 import asyncio
+import weakref
+from collections.abc import Awaitable
 
 import pytest
 
 from inferd.upstream.client import Broken, Unreachable
-from inferd.upstream.http1 import MAX_TAKEN
+from inferd.upstream.http1 import MAX_TAKEN, AnswerParser
 from tests.turns import counted
 from tests.unit.upstream.wire import CHUNKED, MUCH, OK, WHOLE, Wire, rest
 
@@ -208,6 +210,48 @@ async def test_what_nobody_has_read_goes_with_the_answer(wire: Wire) -> None:
         await asyncio.sleep(0)
     response.close()
     assert (response.parts, response.size) == ([], 0)
+
+
+async def test_the_parser_of_a_connection_that_is_gone_does_not_wait_for_the_collector(wire: Wire) -> None:
+    wire.hang_up()
+    await wire.until("forget")
+    left, wire.connection._parser = weakref.ref(wire.connection._parser), AnswerParser()
+    assert left() is None
+
+
+class Held:
+    """What somebody has at hand who waits."""
+
+
+async def failed(asked: Awaitable[object], kind: type[Exception]) -> weakref.ref[Held]:
+    held = Held()
+    try:
+        await asked
+    except kind:
+        return weakref.ref(held)
+    raise AssertionError("nothing was wrong")
+
+
+async def test_what_broke_an_answer_does_not_wait_for_the_collector(wire: Wire) -> None:
+    response = await wire.answered(OK + b"Content-Length: 9\r\n\r\nhalf")
+    wire.hang_up()
+    left = await failed(rest(response), Broken)
+    response.close()
+    assert left() is None
+
+
+async def test_what_kept_an_answer_from_coming_does_not_wait_for_the_collector(wire: Wire) -> None:
+    wire.hang_up()
+    left = await failed(wire.connection.exchange(b"ask"), Unreachable)
+    assert left() is None
+
+
+async def test_a_wait_that_was_too_long_does_not_wait_for_the_collector(wire: Wire) -> None:
+    asked = asyncio.create_task(failed(wire.connection.exchange(b"ask"), TimeoutError))
+    await wire.hear(b"ask")
+    wire.connection.expire()
+    left = await asked
+    assert left() is None
 
 
 async def test_an_upstream_waits_for_a_slow_reader(wire: Wire) -> None:

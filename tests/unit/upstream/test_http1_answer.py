@@ -1,4 +1,6 @@
-"""What has come of an answer: whether anything did, and much of it taken in turns."""
+"""What has come of an answer: whether anything did, much of it taken in turns, and all let go of at the end."""
+
+import weakref
 
 import pytest
 
@@ -39,3 +41,13 @@ def test_an_answer_has_begun_with_its_first_byte(pieces: list[bytes]) -> None:
     for piece in pieces:
         parser.feed(piece)
         assert parser.begun
+
+
+def test_a_parser_that_is_closed_does_not_wait_for_the_collector() -> None:
+    parser = AnswerParser()
+    parser.expect(Answer())
+    parser.feed(b"HTTP/1.1 200 OK\r\n")
+    parser.close()
+    left = weakref.ref(parser)
+    del parser
+    assert left() is None
