@@ -129,6 +129,7 @@ def test_what_is_pushed_is_the_same_up_to_where_it_is_stopped() -> None:
     [
         ([31.0], r"timed out after \[30s\]", 30.0),
         ([29.0, b"chunk", 9.9, b"chunk", 10.1], "the upstream was silent for 10 seconds", 48.9),
+        ([29.0, COMMENT, 10.5], "the upstream was silent for 10 seconds", 39.0),
         ([b"chunk", 1.0, COMMENT, 9.5], "the upstream was silent for 10 seconds", 10.0),
         ([1.0, b"chunk", Broken("the answer broke off")], "Cause: the answer broke off", 1.0),
     ],
