@@ -139,6 +139,20 @@ async def test_a_client_that_left_unnoticed_is_no_error() -> None:
     connection.connection_lost(None)
 
 
+async def test_an_answer_that_has_been_sent_is_not_sent_again() -> None:
+    async def sent(http: Http) -> Answer:
+        response = answer.text("fine")
+        await response.prepare(http)
+        return response
+
+    connection, transport = await connected(sent)
+    for _ in range(2):
+        connection.data_received(GET)
+        await turns(TURNS)
+    assert transport.written.count(b"fine") == 2 and not transport.closed
+    connection.connection_lost(None)
+
+
 async def test_the_next_answer_waits_until_a_slow_client_has_taken_the_one_before() -> None:
     async def fine(http: Http) -> Answer:
         return answer.text("fine")
