@@ -91,9 +91,9 @@ def running(command: Sequence[str], core: str, log: Path) -> Iterator[subprocess
         process.wait()
 
 
-def wait_for(port: int) -> None:
-    """Returns once somebody listens at ``port``."""
-    until = time.monotonic() + START_TIME
+def wait_for(port: int, seconds: float = START_TIME) -> None:
+    """Returns once somebody listens at ``port``; TimeoutError if nobody does for so many ``seconds``."""
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         with socket.socket() as tried:
             if tried.connect_ex((HOST, port)) == 0:
