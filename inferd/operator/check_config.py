@@ -10,8 +10,8 @@ from inferd.config import load
 
 # What a daemon does not import before it needs it, which may be at night.
 LATE = (
-    "inferd.chunking.passages", "inferd.cipher", "inferd.exposition", "inferd.upstream.aiohttp_client", "numpy",
-    "orjson",
+    "ctypes", "inferd.chunking.passages", "inferd.cipher", "inferd.exposition", "inferd.upstream.aiohttp_client",
+    "numpy", "orjson",
 )  # fmt: skip
 
 
