@@ -11,8 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.gateway import programs, work
@@ -40,23 +39,13 @@ def main(names: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         work.write_answers(folder)
-        with programs.upstream(folder) as port, _watched(folder) as gateway:
+        valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counted"]
+        watched = programs.inferd(folder, "inferd", "inferd", under=valgrind, seconds=START_TIME)
+        with programs.upstream(folder) as port, watched as gateway:
             work.prepare(gateway, port)
             for kind in names or KINDS:
                 print(f"{kind:16} {_count(gateway, KINDS[kind], folder):12,.0f} instructions a request", flush=True)
     return 0
-
-
-@contextmanager
-def _watched(folder: Path) -> Iterator[Gateway]:
-    port = programs.free_port()
-    conf = folder / "inferd.toml"
-    conf.write_text(programs.INFERD.format(folder=folder, host=HOST, port=port, client="inferd"))
-    valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counted"]
-    command = [*valgrind, sys.executable, "-m", "inferd", "serve", "--config", str(conf)]
-    with programs.running(command, programs.GATEWAY_CORE, folder / "inferd.log") as process:
-        programs.wait_for(port, START_TIME)
-        yield Gateway("inferd", port, process.pid)
 
 
 def _count(gateway: Gateway, kind: work.Work, folder: Path) -> float:

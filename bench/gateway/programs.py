@@ -127,30 +127,30 @@ def nginx(folder: Path, upstream_port: int) -> Iterator[Gateway]:
 
 
 @contextmanager
-def inferd(folder: Path, name: str, client: str) -> Iterator[Gateway]:
-    """inferd as it is installed: its limiter, metrics and log on."""
+def inferd(
+    folder: Path, name: str, client: str, *, under: Sequence[str] = (), seconds: float = START_TIME
+) -> Iterator[Gateway]:
+    """inferd as it is installed: its limiter, metrics and log on; ``under`` another program, if need be.
+
+    TimeoutError if it does not listen within so many ``seconds``.
+    """
     port = free_port()
     conf = folder / f"{name}.toml"
     conf.write_text(INFERD.format(folder=folder, host=HOST, port=port, client=client))
-    command = [sys.executable, "-m", "inferd", "serve", "--config", str(conf)]
+    command = [*under, sys.executable, "-m", "inferd", "serve", "--config", str(conf)]
     with running(command, GATEWAY_CORE, folder / f"{name}.log") as process:
-        wait_for(port)
+        wait_for(port, seconds)
         yield Gateway(name, port, process.pid)
 
 
 def started(folder: Path) -> tuple[float, float]:
     """Seconds from starting inferd to its first answer, and the MB it then rests at."""
-    port = free_port()
-    conf = folder / "start.toml"
-    conf.write_text(INFERD.format(folder=folder, host=HOST, port=port, client="inferd"))
-    command = [sys.executable, "-m", "inferd", "serve", "--config", str(conf)]
     began = time.monotonic()
-    with running(command, GATEWAY_CORE, folder / "start.log") as it:
-        wait_for(port)
-        ask(port, "GET", "/")
+    with inferd(folder, "start", "inferd") as gateway:
+        ask(gateway.port, "GET", "/")
         seconds = time.monotonic() - began
         time.sleep(0.5)
-        return seconds, Gateway("start", port, it.pid).memory()
+        return seconds, gateway.memory()
 
 
 def ask(port: int, method: str, path: str, document: object = None) -> bytes:

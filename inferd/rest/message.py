@@ -11,8 +11,11 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from inferd.rest.http import Connection, Http
 
-# Bytes of a head: what aiohttp's parser takes for a single line, so that no line of it can be longer.
-MAX_HEAD = 8190
+# Request line and each header, in bytes: as long as nginx takes them, and enough for the longest id and token.
+MAX_LINE = 8190
+
+# So no line of it can be longer.
+MAX_HEAD = MAX_LINE
 
 # Headers of a request; aiohttp's parser takes as many.
 MAX_HEADERS = 128

@@ -22,9 +22,6 @@ from inferd.rest.http import Http, made
 
 Dispatch = Callable[[Http], Awaitable[Answer]]
 
-# Request line and each header: as long as nginx takes them, and enough for the longest id and token.
-MAX_LINE = 8190
-
 # How long an unread body is still taken in after its request was refused, so that the client can read why. Seconds.
 LINGERING = 2.0
 
@@ -215,8 +212,8 @@ class Server(web_server.Server):
             handler_cancellation=True,
             keepalive_timeout=keepalive_timeout,
             lingering_time=LINGERING,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
+            max_line_size=message.MAX_LINE,
+            max_field_size=message.MAX_LINE,
             access_log=None,
             # inferd unpacks bodies itself: aiohttp's way ends in a 500 on broken ones and blocks the loop on others.
             auto_decompress=False,

@@ -10,8 +10,7 @@ from aiohttp.http_parser import HttpRequestParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inferd.rest.message import MAX_HEAD, MAX_HEADERS, read
-from inferd.rest.server import MAX_LINE
+from inferd.rest.message import MAX_HEAD, MAX_HEADERS, MAX_LINE, read
 from tests.unit.rest.serving import NoConnection, request
 
 CONNECTION = NoConnection()
