@@ -20,6 +20,9 @@ MAX_HEAD = MAX_LINE
 # Headers of a request; aiohttp's parser takes as many.
 MAX_HEADERS = 128
 
+# Digits of a body's length that anybody could mean; Python reads no number of thousands of them.
+MAX_DIGITS = 18
+
 # Headers that frame the message in another way, or say what becomes of the connection.
 _UNCOMMON = "(?i:transfer-encoding|expect|upgrade|proxy-connection|sec-websocket-key1)"
 
@@ -52,6 +55,6 @@ def read(data: bytes, connection: Connection) -> tuple[Http, int] | None:
     if len(set(map(str.lower, headers))) != len(pairs) or len(pairs) > MAX_HEADERS or "Host" not in headers:
         return None
     length = headers.get("Content-Length", "0")
-    if not length.isdecimal():
+    if not length.isdecimal() or len(length) > MAX_DIGITS:
         return None
     return Http(method, path, CIMultiDictProxy(headers), body, connection), int(length) - len(body)

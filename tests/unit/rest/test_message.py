@@ -54,6 +54,7 @@ UNCOMMON = {
     "two lengths": request("POST", "/", LENGTH, LENGTH) + b"{}",
     "two names": request("GET", "/", "a: b", "A: c"),
     "a length with a sign": request("POST", "/", "Content-Length: +2") + b"{}",
+    "a length of many digits": request("POST", "/", f"Content-Length: {'1' * 5000}") + b"{}",
     "a length in hexadecimal": request("POST", "/", "Content-Length: 0x2") + b"{}",
     "an empty value": request("GET", "/", "A: "),
     "no space before a value": request("GET", "/", "A:b"),

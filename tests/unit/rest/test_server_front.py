@@ -57,6 +57,7 @@ MESSAGES = {
     "upgrade": request("GET", "/x", "Connection: Upgrade", "Upgrade: websocket"),
     "short of its body": UNFINISHED,
     "two lengths": request("POST", "/x", "Content-Length: 2", "Content-Length: 3") + b"{}",
+    "a length of many digits": request("POST", "/x", f"Content-Length: {'1' * 5000}") + b"{}",
     "length and chunks": request("POST", "/x", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
     "chunks twice": request("POST", "/x", "Transfer-Encoding: chunked, chunked") + b"0\r\n\r\n",
     "chunk of no size": request("POST", "/x", "Transfer-Encoding: chunked") + b"g\r\n{}\r\n0\r\n\r\n",
