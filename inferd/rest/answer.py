@@ -66,7 +66,7 @@ class Answer:
             return
         body = self.body
         head = self.head(http, len(body))
-        if http.method == "HEAD" or self.status in _BODILESS:
+        if http.head.method == "HEAD" or self.status in _BODILESS:
             http.write(head)
         elif len(body) <= _SMALL:
             http.write(head + body)
@@ -86,16 +86,17 @@ class Answer:
         break out of their lines.
         """
         self.prepared = True
-        version, status, headers = http.version, self.status, self.headers
+        asked, status, headers = http.head, self.status, self.headers
+        version = asked.version
         if self.keep_alive is None:
-            self.keep_alive = http.keep_alive and "Connection" not in headers
+            self.keep_alive = asked.keep_alive and "Connection" not in headers
         framing = b""
         if length is None:
             if version == HttpVersion11:
                 framing = b"Transfer-Encoding: chunked\r\n"
             else:
                 self.keep_alive = False
-        elif status not in _BODILESS and (length or http.method != "HEAD"):
+        elif status not in _BODILESS and (length or asked.method != "HEAD"):
             framing = b"Content-Length: %d\r\n" % length
         beginning = _beginning(version, self.keep_alive, status, tuple(headers.items()))
         return b"%b%bDate: %b\r\n\r\n" % (beginning, framing, rfc822_formatted_time().encode())

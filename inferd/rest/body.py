@@ -31,7 +31,7 @@ async def receive(request: Http, *, limit: int, timeout: float) -> bytes:
         raw = _bounded(request.body or b"", limit)
     else:
         raw = await _arriving(request, request.content, limit, timeout)
-    encoding = request.headers.get("Content-Encoding") if raw else None
+    encoding = request.head.headers.get("Content-Encoding") if raw else None
     return raw if encoding is None else await _understood(encoding, raw, limit)
 
 
@@ -58,7 +58,7 @@ async def _understood(encoding: str, raw: bytes, limit: int) -> bytes:
 
 def _invite(request: Http) -> None:
     """Tells a client that waits for it to go on and send its body (RFC 9110, 10.1.1); curl does from a megabyte on."""
-    if request.headers["Expect"].strip().lower() != "100-continue":
+    if request.head.headers["Expect"].strip().lower() != "100-continue":
         raise StatusFailure("Expect header names an expectation that cannot be met: only 100-continue can", 417)
     if request.version >= HttpVersion11 and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -69,7 +69,7 @@ async def _arriving(request: Http, content: StreamReader, limit: int, timeout: f
         return b""
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
-    if "Expect" in request.headers:
+    if "Expect" in request.head.headers:
         _invite(request)
     try:
         async with asyncio.timeout(timeout):

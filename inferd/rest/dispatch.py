@@ -15,7 +15,7 @@ from inferd.rest import answer, body, media_type
 from inferd.rest.answer import Answer
 from inferd.rest.http import Http
 from inferd.rest.parts import Parts
-from inferd.rest.request import Request, arrived, opaque_id
+from inferd.rest.request import Request, arrived, asked_of, opaque_id
 from inferd.rest.routing import Router
 from inferd.rest.stream import failure_answer
 
@@ -38,18 +38,19 @@ class Dispatcher:
 
     async def __call__(self, http: Http) -> Answer:
         """The answer, in every case; only a client that left gets none."""
-        if http.version < HttpVersion10:
-            return self._refuse_ancient(http)
-        try:
-            match = self._router.find(http.method, http.raw_path)
-        except FlatFailure as failure:
-            return await self._unrouted(http, failure)
-        request = arrived(http, match, self._parts)
-        status = CLIENT_LEFT
+        head = http.head
+        if head.asked is None:
+            if head.version < HttpVersion10:
+                return self._refuse_ancient(http)
+            try:
+                head.asked = asked_of(head, self._router.find(head.method, head.raw_path))
+            except FlatFailure as failure:
+                return await self._unrouted(http, failure)
+        request, status = arrived(http, head.asked, self._parts), CLIENT_LEFT
         self._parts.open.add(request)
         try:
             response = await self._answered(request)
-            self._sign(response, request.accept, request.opaque_id)
+            self._sign(response, head.asked.accept, head.asked.opaque_id)
             # Before anything is counted or logged: nobody has to wait for that.
             await response.prepare(http)
             status = response.status
@@ -72,16 +73,16 @@ class Dispatcher:
 
     async def _answered(self, request: Request) -> Answer:
         """In Elasticsearch's order: key, media types, path, the body's being there, query; then the handler."""
-        route = request.route
+        route, parameters = request.asked.route, request.asked.parameters
         try:
             self._check(request)
             if route.body == "refused":
                 await request.refuse_body()
-            if request.parameters:
+            if parameters:
                 request.check_parameters()
             request.carrier = route.carrier
             response = await route.handle(request)
-            return await _formed(request, response) if request.parameters else response
+            return await _formed(request, response) if parameters else response
         except Failure as failure:
             return await self._failed(request, failure)
         except asyncio.CancelledError:
@@ -94,26 +95,29 @@ class Dispatcher:
             return await self._failed(request, self._reported(request, bug))
 
     def _check(self, request: Request) -> None:
-        http = request.http
+        http, asked = request.http, request.asked
         if self._parts.guard is not None:
             self._admit(request, self._parts.guard)
+        if asked.fit and http.body:
+            return
         has_body = http.can_read_body
-        media_type.check(http.headers, request.accept, has_body)
-        request.check_path()
-        if not has_body and request.route.body == "required":
+        media_type.check(http.head.headers, asked.accept, has_body)
+        asked.check_path()
+        if not has_body and asked.route.body == "required":
             raise body.missing()
+        asked.fit = has_body
 
     def _admit(self, request: Request, guard: Guard) -> None:
-        http, route = request.http, request.route
+        head, route = request.http.head, request.asked.route
         if route.privilege is not None:
-            key = guard.admit(http.headers.get(AUTHORIZATION), route.privilege, route.api, http.raw_path)
+            key = guard.admit(head.headers.get(AUTHORIZATION), route.privilege, route.api, head.raw_path)
             request.client = key.name
 
     def _reported(self, request: Request, bug: Exception) -> Failure:
         """What is told of ``bug``, whose own text may hold anything; it is raised again if the client has just left."""
         if isinstance(bug, ConnectionError) and request.client_left():
             raise bug
-        self._log.error("bug", exception=type(bug).__name__, where=where(bug), path=request.route.path)
+        self._log.error("bug", exception=type(bug).__name__, where=where(bug), path=request.asked.route.path)
         return StatusFailure("an internal error of inferd; its log has the place", 500)
 
     async def _failed(self, request: Request, failure: Failure) -> Answer:
@@ -127,13 +131,14 @@ class Dispatcher:
         return await _indented(request.http, answer.failure(failure))
 
     async def _unrouted(self, http: Http, failure: FlatFailure) -> Answer:
-        if http.method == "OPTIONS" and "Allow" in failure.headers:
+        head = http.head
+        if head.method == "OPTIONS" and "Allow" in failure.headers:
             response: Answer = answer.text("")
             response.headers["Allow"] = failure.headers["Allow"]
         else:
             response = await _indented(http, answer.failure(failure))
-        self._sign(response, http.headers.get(ACCEPT), opaque_id(http.headers))
-        method = http.method if http.method in METH_ALL else "other"
+        self._sign(response, head.headers.get(ACCEPT), opaque_id(head.headers))
+        method = head.method if head.method in METH_ALL else "other"
         self._log.request(RequestLine(method=method, status=response.status, remote=http.remote))
         return response
 
@@ -155,8 +160,8 @@ class Dispatcher:
             response.force_close()
 
     def _account(self, request: Request, status: int) -> None:
-        elapsed, route, trace = request.elapsed(), request.route, request.trace
-        inference_id, attempts, first_chunk = request.inference_id, trace.attempts, trace.first_chunk
+        elapsed, asked, trace = request.elapsed(), request.asked, request.trace
+        route, inference_id, attempts, first_chunk = asked.route, asked.inference_id, trace.attempts, trace.first_chunk
         self._parts.metrics.request(route.method, route.path, status, elapsed, inference_id, trace)
         self._log.request(
             # Without the names of its fields, which would take three times as long; the first three are the log's.
@@ -164,7 +169,7 @@ class Dispatcher:
                 None,
                 None,
                 None,
-                request.opaque_id or "%016x" % next(self._ids),
+                asked.opaque_id or "%016x" % next(self._ids),
                 route.method,
                 route.path,
                 inference_id or None,
@@ -199,6 +204,6 @@ async def _formed(request: Request, response: Answer) -> Answer:
 
 async def _indented(http: Http, response: Answer) -> Answer:
     """``response``, indented if that was asked for."""
-    if http.query.get("pretty") in ("", "true"):
+    if http.head.query.get("pretty") in ("", "true"):
         await answer.indent(response)
     return response

@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp.helpers import set_exception
-from aiohttp.http import HttpVersion11
+from aiohttp.http import HttpVersion, HttpVersion11
 from multidict import MultiDict, MultiDictProxy
 from yarl import URL
 
@@ -14,51 +14,28 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
     from multidict import CIMultiDictProxy
 
+    from inferd.rest.request import Asked
+
 _NO_QUERY: MultiDictProxy[str] = MultiDictProxy(MultiDict())
 
 
-class Connection(Protocol):
-    """What a request wants of the connection it came by; ``transport`` is None once the client has left."""
+class Head:
+    """What a request says before its body. Nothing of it changes, for requests that say the same share it.
 
-    transport: asyncio.Transport | None
-    remote: str | None
-
-    @property
-    def writing_paused(self) -> bool:
-        """True while the client takes less than is sent."""
-        ...
-
-    async def drained(self) -> None:
-        """Returns once more may be sent; ConnectionError when the client has left."""
-        ...
-
-
-class Http:
-    """A request whose head has come; it is cheap, for nothing is looked at before somebody asks.
-
-    ``body`` is all of the body if that came with the head; else it is None, and ``content`` gives it as it comes.
-    ``raw_path`` is not decoded, ``remote`` is the client's address, ``keep_alive`` is False if the client wants the
-    connection closed after the answer.
+    ``raw_path`` is not decoded; ``headers`` are without the length of a body that is here as a whole; ``keep_alive`` is
+    False if the client wants the connection closed after the answer. ``asked`` is what the dispatcher makes of it, None
+    as long as it has not.
     """
 
-    __slots__ = (
-        "_connection", "_task", "body", "content", "headers", "keep_alive", "method", "raw_path", "remote", "version",
-    )  # fmt: skip
+    __slots__ = ("asked", "headers", "keep_alive", "method", "raw_path", "version")
 
-    def __init__(
-        self, method: str, raw_path: str, headers: "CIMultiDictProxy[str]", body: bytes | None, connection: Connection
-    ) -> None:
+    def __init__(self, method: str, raw_path: str, headers: "CIMultiDictProxy[str]") -> None:
         self.method = method
         self.raw_path = raw_path
         self.headers = headers
-        self.body = body
-        self.content: "StreamReader | None" = None
         self.version = HttpVersion11
         self.keep_alive = True
-        self.remote = connection.remote
-        self._connection = connection
-        # aiohttp sets it, to break a circle of references.
-        self._task: "asyncio.Task[None] | None" = None
+        self.asked: "Asked | None" = None
 
     @property
     def query_string(self) -> str:
@@ -74,6 +51,49 @@ class Http:
     def _url(self) -> URL:
         return URL.build(query_string=self.raw_path.partition("?")[2].partition("#")[0], encoded=True)
 
+
+class Connection(Protocol):
+    """What a request wants of the connection it came by; ``transport`` is None once the client has left.
+
+    ``known`` is the last head that was read with a length in it, and the bytes before and behind that (see message).
+    """
+
+    transport: asyncio.Transport | None
+    remote: str | None
+    known: tuple[bytes, bytes, Head] | None
+
+    @property
+    def writing_paused(self) -> bool:
+        """True while the client takes less than is sent."""
+        ...
+
+    async def drained(self) -> None:
+        """Returns once more may be sent; ConnectionError when the client has left."""
+        ...
+
+
+class Http:
+    """A request whose head has come; it is cheap, for nothing is looked at before somebody asks.
+
+    ``body`` is all of the body if that came with the head; else it is None, and ``content`` gives it as it comes.
+    ``remote`` is the client's address.
+    """
+
+    # aiohttp sets ``_task``, to break a circle of references.
+    __slots__ = ("_connection", "_task", "body", "content", "head", "remote")
+
+    def __init__(self, head: Head, body: bytes | None, connection: Connection) -> None:
+        self.head = head
+        self.body = body
+        self.content: "StreamReader | None" = None
+        self.remote = connection.remote
+        self._connection = connection
+
+    @property
+    def version(self) -> HttpVersion:
+        """The version of HTTP that the client speaks."""
+        return self.head.version
+
     @property
     def can_read_body(self) -> bool:
         """True if there is something of the body that was not read yet, or may still come."""
@@ -81,8 +101,8 @@ class Http:
 
     @property
     def content_length(self) -> int | None:
-        """How long the body is said to be, in bytes."""
-        length = self.headers.get("Content-Length")
+        """How long a body is said to be that is still to come, in bytes."""
+        length = self.head.headers.get("Content-Length")
         return None if length is None else int(length)
 
     @property
@@ -129,8 +149,9 @@ def made(
     task: "asyncio.Task[None] | None",
 ) -> Http:
     """aiohttp's request factory: answers write to the transport themselves."""
-    http = Http(message.method, message.path, message.headers, None, connection)
+    head = Head(message.method, message.path, message.headers)
+    head.version = message.version
+    head.keep_alive = not message.should_close
+    http = Http(head, None, connection)
     http.content = content
-    http.version = message.version
-    http.keep_alive = not message.should_close
     return http

@@ -43,7 +43,7 @@ async def read(request: Request) -> tuple[Endpoint, InferenceRequest]:
     Where the path names no task type the endpoint is looked up before the body is read, else after it
     (TransportInferenceActionProxy). StatusFailure 400 for a chat: those stream, through ``_unified`` only.
     """
-    requested, inference_id, store = request.task_type, request.inference_id, request.parts.store
+    requested, inference_id, store = request.asked.task_type, request.asked.inference_id, request.parts.store
     task_type = store.get(inference_id).task_type if requested is _ANY else requested
     if task_type is _CHAT:
         raise chat_refused(inference_id)

@@ -72,7 +72,7 @@ def _columns(text: str | None, default: tuple[str, ...] = _DEFAULT) -> tuple[str
 
 def _wants_json(request: Request) -> bool:
     form = request.query("format")
-    return asks_for_json(request.http.headers.get("Accept")) if form is None else form.lower() == "json"
+    return asks_for_json(request.http.head.headers.get("Accept")) if form is None else form.lower() == "json"
 
 
 def _table(rows: list[list[str]]) -> str:

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import msgspec
 from aiohttp.hdrs import ACCEPT, CONTENT_ENCODING
-from multidict import CIMultiDictProxy, istr
+from multidict import CIMultiDictProxy
 
 from inferd.errors import Document, Failure, IllegalArgument
 from inferd.rest import body
 from inferd.rest.answer import Answer
 from inferd.rest.did_you_mean import suggestion
-from inferd.rest.http import Http
+from inferd.rest.http import Head, Http
 from inferd.rest.parts import Parts
 from inferd.rest.routing import COMMON_FLAGS, COMMON_PARAMETERS, Match, Route
 from inferd.schema import timevalue
@@ -36,13 +36,8 @@ LONGEST_TIMEOUT = 7 * 86_400.0
 # Task types as they are mostly written: found in a tenth of the time that parsing one takes.
 _TASK_TYPES = {task_type.value: task_type for task_type in TaskType}
 
-_NO_QUERY: dict[str, str] = {}
-
 # Longer names for a request are nobody's idea of one.
 MAX_OPAQUE = 200
-
-# A header is found in a third of the time by a name that knows its lower case.
-_OPAQUE_ID, _TRACEPARENT = istr("X-Opaque-Id"), istr("traceparent")
 
 # Version 00 of W3C Trace Context; ids of nothing but zeros are invalid.
 _TRACE_CONTEXT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -58,24 +53,44 @@ class Begun(Protocol):
         ...
 
 
+class Asked(msgspec.Struct, eq=False):
+    """What a head asks for; ``asked_of`` makes it, once for all requests that share the head.
+
+    ``parameters`` are those of the query, ``accept`` is that header, ``encoded`` tells of a Content-Encoding;
+    ``opaque_id`` is the client's own name for the request, if it may stand in a header and in the log; ``traceparent``
+    is to be handed on. ``task_type`` is the path's, once that was checked. ``fit`` is True once a request with a body
+    was found to be in order as far as its head goes.
+    """
+
+    route: Route
+    inference_id: str
+    parameters: Mapping[str, str]
+    accept: str | None
+    encoded: bool
+    opaque_id: str | None
+    traceparent: str | None
+    _task_type: str | None
+    task_type: TaskType = TaskType.ANY
+    fit: bool = False
+
+    def check_path(self) -> None:
+        """Reads the task type in the path, ``any`` where it has none; StatusFailure for an unknown word."""
+        word = self._task_type
+        if word is not None:
+            self.task_type = _TASK_TYPES.get(word) or TaskType.parse(word)
+
+
 class Request(msgspec.Struct, eq=False):
     """What one handler works with; ``arrived`` makes it. ``http`` is the request as it came, and the way back.
 
-    ``parameters`` are those of the query, ``accept`` is that header, and ``opaque_id`` the client's own name for the
-    request, if it may stand in a header and in the log. ``task_type`` is the path's, once that was checked.
     ``trace`` is filled while the request runs and read for its log line, as is ``failure``. ``carrier`` is
     how a failure travels (see Route): in a plain body until the handler runs, which may change it before it fails.
     ``stream`` is there once the answer has begun to leave.
     """
 
     http: Http
-    route: Route
-    inference_id: str
-    parameters: Mapping[str, str]
-    accept: str | None
-    opaque_id: str | None
+    asked: Asked
     parts: Parts
-    _values: Mapping[str, str]
     _task: "asyncio.Task[Any] | None"
     _began: float
     _arrived: float
@@ -84,17 +99,20 @@ class Request(msgspec.Struct, eq=False):
     client: str | None = None
     failure: Failure | None = None
     stream: Begun | None = None
-    task_type: TaskType = TaskType.ANY
     trace: Trace = msgspec.field(default_factory=Trace)
 
     def __repr__(self) -> str:
-        return f"<Request {self.route.method} {self.route.path}>"
+        return f"<Request {self.asked.route.method} {self.asked.route.path}>"
 
-    def check_path(self) -> None:
-        """Reads the task type in the path, ``any`` where it has none; StatusFailure for an unknown word."""
-        word = self._values.get("task_type")
-        if word is not None:
-            self.task_type = _TASK_TYPES.get(word) or TaskType.parse(word)
+    @property
+    def inference_id(self) -> str:
+        """The endpoint's id in the path, empty where it has none."""
+        return self.asked.inference_id
+
+    @property
+    def task_type(self) -> TaskType:
+        """The task type in the path, ``any`` where it has none."""
+        return self.asked.task_type
 
     def check_parameters(self) -> None:
         """IllegalArgument for query parameters the route does not know, with likely names where some are near.
@@ -103,8 +121,8 @@ class Request(msgspec.Struct, eq=False):
         """
         for name in COMMON_FLAGS:
             self.flag(name)
-        known = (*self.route.parameters, *COMMON_PARAMETERS)
-        unknown = sorted(name for name in self.parameters if name not in known)
+        known = (*self.asked.route.parameters, *COMMON_PARAMETERS)
+        unknown = sorted(name for name in self.asked.parameters if name not in known)
         if unknown:
             told = ", ".join(f"[{name}]{_guess(name, known)}" for name in unknown)
             noun = "parameter" if len(unknown) == 1 else "parameters"
@@ -112,16 +130,16 @@ class Request(msgspec.Struct, eq=False):
 
     @property
     def _path(self) -> str:
-        return self.http.raw_path.partition("?")[0]
+        return self.http.head.raw_path.partition("?")[0]
 
     async def refuse_body(self) -> None:
         """IllegalArgument if there is a body, for nobody would read it."""
         if self.http.can_read_body and await self.raw():
-            raise IllegalArgument(f"request [{self.http.method} {self._path}] does not support having a body")
+            raise IllegalArgument(f"request [{self.http.head.method} {self._path}] does not support having a body")
 
     def flag(self, name: str) -> bool:
         """The query parameter ``name`` as true (also when given without a value) or false (also when absent)."""
-        value = self.parameters.get(name, "false")
+        value = self.asked.parameters.get(name, "false")
         if value in ("true", ""):
             return True
         if value == "false":
@@ -130,16 +148,16 @@ class Request(msgspec.Struct, eq=False):
 
     def query(self, name: str) -> str | None:
         """The query parameter ``name``, None if it is absent."""
-        return self.parameters.get(name)
+        return self.asked.parameters.get(name)
 
     def timeout(self, name: str = "timeout") -> float:
         """The query parameter ``name`` in seconds, 0.0 where the default is to be taken."""
-        text = self.parameters.get(name)
+        text = self.asked.parameters.get(name)
         return timevalue.parse(text, name) if text is not None else 0.0
 
     def deadline(self, task_type: TaskType) -> Deadline:
         """When the time of this request, counted from its arrival, is over."""
-        given = self.timeout() if self.parameters else 0.0
+        given = self.timeout() if self.asked.parameters else 0.0
         if given:
             return Deadline(self._arrived + min(given, LONGEST_TIMEOUT), timevalue.text_of(given))
         seconds, text = DEFAULT_TIMEOUTS.get(task_type, DEFAULT_TIMEOUT)
@@ -150,8 +168,7 @@ class Request(msgspec.Struct, eq=False):
         trace, task_type = self.trace, endpoint.task_type
         trace.task_type = task_type
         secrets = self.parts.store.secrets(endpoint.inference_id)
-        traceparent = trace_context(self.http.headers.get(_TRACEPARENT))
-        return Call(endpoint, secrets, self.deadline(task_type), trace, None, traceparent)
+        return Call(endpoint, secrets, self.deadline(task_type), trace, None, self.asked.traceparent)
 
     def client_left(self) -> bool:
         """True once nobody is there any more to be answered."""
@@ -183,7 +200,7 @@ class Request(msgspec.Struct, eq=False):
     def at_hand(self) -> bytes | None:
         """The body where nothing has to be waited for, done or said before it can be read; else ``raw`` brings it."""
         given = self.http.body
-        if given is None or CONTENT_ENCODING in self.http.headers:
+        if given is None or self.asked.encoded:
             return None
         return given if len(given) <= self.parts.config.server.max_body else None
 
@@ -200,28 +217,31 @@ class Request(msgspec.Struct, eq=False):
         return body.receive(self.http, limit=limit, timeout=self.parts.config.server.body_timeout)
 
 
-def arrived(http: Http, match: Match, parts: Parts) -> Request:
-    """``http`` as a request to the route of ``match``, which is served by this task from now on."""
-    headers, loop = http.headers, asyncio.get_running_loop()
-    return Request(
-        http,
+def asked_of(head: Head, match: Match) -> Asked:
+    """What ``head`` asks for with its headers, and the route of ``match``."""
+    headers = head.headers
+    return Asked(
         match.route,
         match.values.get("id", ""),
         # Of a parameter that is repeated the last value counts (RestUtils.decodeQueryString).
-        dict(http.query.items()) if "?" in http.raw_path else _NO_QUERY,
+        dict(head.query.items()),
         headers.get(ACCEPT),
+        CONTENT_ENCODING in headers,
         opaque_id(headers),
-        parts,
-        match.values,
-        asyncio.current_task(loop),
-        time.monotonic(),
-        loop.time(),
+        trace_context(headers.get("traceparent")),
+        match.values.get("task_type"),
     )
+
+
+def arrived(http: Http, asked: Asked, parts: Parts) -> Request:
+    """``http`` as a request for what its head asks for, which is served by this task from now on."""
+    loop = asyncio.get_running_loop()
+    return Request(http, asked, parts, asyncio.current_task(loop), time.monotonic(), loop.time())
 
 
 def opaque_id(headers: CIMultiDictProxy[str]) -> str | None:
     """The client's own name for the request, if it may stand in a header and in the log."""
-    opaque = headers.get(_OPAQUE_ID)
+    opaque = headers.get("X-Opaque-Id")
     return opaque if opaque and len(opaque) <= MAX_OPAQUE and opaque.isascii() and opaque.isprintable() else None
 
 

@@ -18,7 +18,7 @@ from inferd.errors import Failure, IllegalArgument, StatusFailure
 from inferd.log import Log
 from inferd.rest import answer, message
 from inferd.rest.answer import Answer
-from inferd.rest.http import Http, made
+from inferd.rest.http import Head, Http, made
 
 Dispatch = Callable[[Http], Awaitable[Answer]]
 
@@ -40,7 +40,7 @@ INSIDES = (
 class _Connection(RequestHandler):
     """aiohttp would echo a malformed message to its sender and log it with a traceback: key and all."""
 
-    __slots__ = ("_handed_over", "_held", "_inferd", "_log", "_patience", "_serving", "remote")
+    __slots__ = ("_handed_over", "_held", "_inferd", "_log", "_patience", "_serving", "known", "remote")
 
     def __init__(self, manager: "Server", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
@@ -52,6 +52,7 @@ class _Connection(RequestHandler):
         self._patience: asyncio.TimerHandle | None = None
         self._handed_over = False
         self.remote: str | None = None
+        self.known: tuple[bytes, bytes, Head] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol; with TLS this comes after the handshake."""

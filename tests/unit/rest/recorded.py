@@ -63,13 +63,14 @@ async def turns(count: int) -> None:
 
 async def echo(http: Http) -> Answer:
     """Says what came; ``/slow`` takes some turns over it, ``/blind`` does not read, ``/close`` closes."""
-    if "slow" in http.raw_path:
+    head = http.head
+    if "slow" in head.raw_path:
         await turns(7)
     body = b"unread"
-    if "blind" not in http.raw_path:
+    if "blind" not in head.raw_path:
         body = b"".join([part async for part in http.content.iter_any()]) if http.content else http.body or b""
-    told = answer.text(f"{http.method} {http.raw_path} {http.version} {http.remote} {http.query_string} {body!r}")
-    if "close" in http.raw_path:
+    told = answer.text(f"{head.method} {head.raw_path} {head.version} {http.remote} {head.query_string} {body!r}")
+    if "close" in head.raw_path:
         told.force_close()
     return told
 

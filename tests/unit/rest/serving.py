@@ -13,7 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from inferd.config import Log as LogConfig
 from inferd.log import Log
 from inferd.rest.dispatch import Dispatcher
-from inferd.rest.http import Http
+from inferd.rest.http import Head, Http
 from inferd.rest.parts import Parts
 from inferd.rest.routing import Route, Router
 from inferd.rest.server import Server
@@ -58,6 +58,7 @@ class NoConnection:
 
     transport: asyncio.Transport | None = None
     remote: str | None = "127.0.0.1"
+    known: tuple[bytes, bytes, Head] | None = None
     writing_paused = False
 
     async def drained(self) -> None:
@@ -66,7 +67,7 @@ class NoConnection:
 
 def unsent(method: str, path: str) -> Http:
     """A request without headers or a body."""
-    return Http(method, path, CIMultiDictProxy(CIMultiDict()), b"", NoConnection())
+    return Http(Head(method, path, CIMultiDictProxy(CIMultiDict())), b"", NoConnection())
 
 
 def request(method: str, path: str, *headers: str) -> bytes:

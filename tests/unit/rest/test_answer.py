@@ -152,7 +152,7 @@ def test_a_body_of_unknown_length_is_sent_in_chunks_or_ends_with_the_connection(
     chunked, old = Answer(), Answer()
     assert b"\r\nTransfer-Encoding: chunked\r\n" in chunked.head(unsent("GET", "/x"), None)
     http = unsent("GET", "/x")
-    http.version = HttpVersion10
+    http.head.version = HttpVersion10
     assert b"Transfer-Encoding" not in old.head(http, None)
     assert (chunked.keep_alive, old.keep_alive) == (True, False)
     closing = Answer()

@@ -194,6 +194,28 @@ async def test_where_keys_are_asked_for_the_guard_comes_first(tmp_path: Path) ->
             assert [line.get("client") for line in here.lines if line["message"] == "request"] == [None, "ann", None]
 
 
+async def test_of_requests_with_one_head_each_is_asked_for_its_key_and_its_body(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    key = client_keys.create(directory, "ann", "user")
+    async with served(tmp_path, auth_mode="keys") as inferd:
+        guard = inferd.parts.guard
+        assert guard is not None
+        async with serving(inferd.parts, [Route("POST", "/x", _fine, body="required")]) as here:
+            reader, writer = await here.connect()
+
+            headers = (f"Authorization: ApiKey {key}", "Content-Type: application/json")
+            for length, status in ((2, 200), (3, 200), (0, 400), (2, 200), (2, 401)):
+                if status == 401:
+                    client_keys.revoke(directory, "ann")
+                    guard.refresh()
+                head = request("POST", "/x", *headers, f"Content-Length: {length}")
+                writer.write(head + b"{ }"[:length])
+                answered = await reader.readuntil(b"\r\n\r\n")
+                assert answered.startswith(b"HTTP/1.1 %d " % status)
+                await reader.readexactly(int(answered.lower().partition(b"content-length: ")[2].split()[0]))
+            writer.close()
+
+
 async def test_a_name_of_a_client_s_own_must_be_fit_for_a_log(inferd: Served) -> None:
     async with serving(inferd.parts, [Route("GET", "/x", _fine)]) as here:
         for name, taken in (("mine", True), ("a" * 200, True), ("a" * 201, False), ("", False), ("\u00e9", False)):

@@ -5,6 +5,7 @@ from functools import partial
 from unittest.mock import Mock
 
 import pytest
+from aiohttp.http import HttpVersion11
 
 from inferd.rest.http import Http
 from tests.served import Served
@@ -21,14 +22,16 @@ def connected(http: Http) -> Mock:
 
 
 def test_the_query_is_read_when_somebody_asks() -> None:
-    http = unsent("GET", "/x?a=b%20c&a=d")
-    assert (http.raw_path, http.query_string, http.query.getall("a")) == ("/x?a=b%20c&a=d", "a=b c&a=d", ["b c", "d"])
-    assert (unsent("GET", "/x").query_string, len(unsent("GET", "/x").query)) == ("", 0)
+    head = unsent("GET", "/x?a=b%20c&a=d").head
+    assert (head.raw_path, head.query_string, head.query.getall("a")) == ("/x?a=b%20c&a=d", "a=b c&a=d", ["b c", "d"])
+    head = unsent("GET", "/x").head
+    assert (head.query_string, len(head.query)) == ("", 0)
 
 
 def test_a_request_without_a_body_has_none_to_be_read() -> None:
     http = unsent("GET", "/x")
-    assert (http.can_read_body, http.content_length, http.keep_alive, http.remote) == (False, None, True, "127.0.0.1")
+    assert (http.can_read_body, http.content_length, http.remote) == (False, None, "127.0.0.1")
+    assert (http.head.keep_alive, http.version) == (True, HttpVersion11)
 
 
 async def test_a_request_s_length_is_what_it_says(inferd: Served) -> None:

@@ -6,14 +6,14 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from aiohttp.http import HttpVersion11
 from aiohttp.http_parser import HttpRequestParser
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inferd.rest.message import MAX_HEAD, MAX_HEADERS, MAX_LINE, read
+from inferd.rest.http import Http
+from inferd.rest.message import MAX_DIGITS, MAX_HEAD, MAX_HEADERS, MAX_LINE, read
 from tests.unit.rest.serving import NoConnection, request
-
-CONNECTION = NoConnection()
 
 LENGTH = "Content-Length: 2"
 
@@ -73,8 +73,15 @@ UNCOMMON = {
 
 
 def named(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """``headers`` in order; in which letters their names are written makes no difference."""
-    return [(name.lower(), value) for name, value in headers.items()]
+    """``headers`` in order, without a length; in which letters their names are written makes no difference."""
+    return [(name.lower(), value) for name, value in headers.items() if name.lower() != "content-length"]
+
+
+def message(http: Http, missing: int) -> list[Any]:
+    """The one message that ``http`` is, as ``parsed`` tells it."""
+    head = http.head
+    kept = head.keep_alive and head.version == HttpVersion11
+    return [(head.method, head.raw_path, named(head.headers), not kept, head.query_string, http.body, missing == 0)]
 
 
 def parsed(data: bytes) -> list[Any]:
@@ -99,24 +106,35 @@ def parsed(data: bytes) -> list[Any]:
 @pytest.mark.parametrize("name", sorted(COMMON))
 def test_a_common_message_is_read_as_aiohttp_reads_it(name: str) -> None:
     data = COMMON[name]
-    found = read(data, CONNECTION)
+    found = read(data, NoConnection())
     assert found is not None
     http, missing = found
     assert missing == 0 and http.body is not None and (http.content, http.remote) == (None, "127.0.0.1")
-    told = (http.method, http.raw_path, named(http.headers), False, http.query_string, http.body, True)
-    assert parsed(data) == [told]
+    assert http.head.headers.get("Content-Length") is None
+    assert parsed(data) == message(http, 0)
 
 
 @pytest.mark.parametrize("name", sorted(UNCOMMON))
 def test_what_is_not_common_is_not_read(name: str) -> None:
-    assert read(UNCOMMON[name], CONNECTION) is None
+    assert read(UNCOMMON[name], NoConnection()) is None
 
 
 def test_what_is_missing_of_a_body_is_told_and_what_is_too_much() -> None:
     head = request("POST", "/", "Content-Length: 5")
-    told = [found and found[1] for found in (read(head + b"1234567"[:size], CONNECTION) for size in (0, 3, 5, 7))]
+    told = [found and found[1] for found in (read(head + b"1234567"[:size], NoConnection()) for size in (0, 3, 5, 7))]
     assert told == [5, 2, 0, -2]
-    assert [found and found[1] for found in (read(request("GET", "/") * 2, CONNECTION),)] == [-len(request("GET", "/"))]
+    twice = read(request("GET", "/") * 2, NoConnection())
+    assert twice is not None and twice[1] == -len(request("GET", "/"))
+
+
+def test_requests_that_differ_in_their_bodies_alone_share_a_head() -> None:
+    connection = NoConnection()
+    for accept, lengths in (("a", ("2", "0", "10", "7", "007")), ("b", ("2", "3"))):
+        said = [request("POST", "/x", f"content-length: {length}", f"Accept: {accept}") for length in lengths]
+        found = [read(head + b"{}", connection) or pytest.fail() for head in said]
+        assert [missing for _, missing in found] == [int(length) - 2 for length in lengths]
+        assert {id(http.head) for http, _ in found} == {id(found[0][0].head)}
+        assert found[0][0].head.headers["Accept"] == accept
 
 
 LINES = st.sampled_from(
@@ -142,18 +160,47 @@ def test_whatever_is_read_aiohttp_reads_in_the_same_way(
     data = "\r\n".join([f"{method} {path} {version}", *lines, "", ""]).encode() + body
     for at, put in changes:
         data = data[:at] + put + data[at + len(put) :]
-    found = read(data, CONNECTION)
+    found = read(data, NoConnection())
     if found is None or found[1] < 0:
         return
-    http, missing = found
-    told = (http.method, http.raw_path, named(http.headers), False, http.query_string, http.body, missing == 0)
-    assert parsed(data) == [told]
+    assert parsed(data) == message(*found)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300))
 def test_what_follows_a_good_beginning_is_read_as_by_aiohttp_or_not_at_all(end: bytes) -> None:
     data = request("GET", "/", "A: b")[:-2] + end
-    found = read(data, CONNECTION)
+    found = read(data, NoConnection())
     if found is not None and found[1] >= 0:
         assert len(parsed(data)) == 1
+
+
+AGAIN = request("POST", "/x", "Accept: a/b", LENGTH, "Content-Type: c/d")
+AT_LENGTH = AGAIN.index(LENGTH.encode())
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.sampled_from([AGAIN, request("PUT", "/", LENGTH), request("POST", "/", "content-length: 0"), COMMON["kept"]]),
+    st.lists(
+        st.tuples(
+            st.integers(0, len(AGAIN)) | st.integers(AT_LENGTH, AT_LENGTH + len(LENGTH) + 2),
+            st.integers(0, 3),
+            st.binary(max_size=2) | st.sampled_from([b"1", b"23", b"\r\n", b"\r\n\r\n", b" ", b":", b"4" * 20]),
+        ),
+        max_size=3,
+    ),
+    st.sampled_from([b"", b"{}", b"{}{}"]),
+)
+@example(AGAIN, [(AT_LENGTH + len(LENGTH) - 1, 1, b"a")], b"")
+@example(AGAIN, [(AT_LENGTH + len(LENGTH) - 1, 1, b"4" * (MAX_DIGITS + 1))], b"")
+def test_what_was_read_before_makes_no_difference(
+    first: bytes, changes: list[tuple[int, int, bytes]], body: bytes
+) -> None:
+    said = first
+    for at, less, put in changes:
+        said = said[:at] + put + said[at + less :]
+    connection = NoConnection()
+    read(first + b"{}", connection)
+    again, alone = read(said + body, connection), read(said + body, NoConnection())
+    assert (again and (message(*again), again[1])) == (alone and (message(*alone), alone[1]))

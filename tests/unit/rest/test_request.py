@@ -8,8 +8,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
 from inferd.rest.answer import Answer
-from inferd.rest.http import Http
-from inferd.rest.request import LONGEST_TIMEOUT, MAX_OPAQUE, Request, arrived, opaque_id, trace_context
+from inferd.rest.http import Head, Http
+from inferd.rest.request import LONGEST_TIMEOUT, MAX_OPAQUE, Request, arrived, asked_of, opaque_id, trace_context
 from inferd.rest.routing import Match, Route
 from inferd.schema.endpoint import TaskType
 from tests.served import Served
@@ -21,7 +21,9 @@ async def _never(request: Request) -> Answer:
 
 
 def asked(inferd: Served, path: str, parameters: tuple[str, ...] = ("timeout",), **values: str) -> Request:
-    return arrived(unsent("GET", path), Match(Route("GET", "/x", _never, parameters), values), inferd.parts)
+    http = unsent("GET", path)
+    match = Match(Route("GET", "/x", _never, parameters), values)
+    return arrived(http, asked_of(http.head, match), inferd.parts)
 
 
 async def test_the_path_names_endpoint_and_task(inferd: Served) -> None:
@@ -30,10 +32,10 @@ async def test_the_path_names_endpoint_and_task(inferd: Served) -> None:
         (asked(inferd, "/x", id="e", task_type="completion"), ("e", TaskType.COMPLETION)),
         (asked(inferd, "/x"), ("", TaskType.ANY)),
     ):
-        request.check_path()
+        request.asked.check_path()
         assert (request.inference_id, request.task_type) == found
     with pytest.raises(StatusFailure, match=r"Unknown task_type \[Foo\]"):
-        asked(inferd, "/x", task_type="Foo").check_path()
+        asked(inferd, "/x", task_type="Foo").asked.check_path()
 
 
 @pytest.mark.parametrize(
@@ -137,8 +139,9 @@ async def test_a_body_is_required_refused_or_an_object(inferd: Served) -> None:
 
 async def test_a_body_is_at_hand_if_it_came_with_the_head_as_it_was_meant(inferd: Served) -> None:
     def having(body: bytes | None, **headers: str) -> Request:
-        http = Http("POST", "/x", CIMultiDictProxy(CIMultiDict(headers)), body, NoConnection())
-        return arrived(http, Match(Route("POST", "/x", _never), {}), inferd.parts)
+        head = Head("POST", "/x", CIMultiDictProxy(CIMultiDict(headers)))
+        asked = asked_of(head, Match(Route("POST", "/x", _never), {}))
+        return arrived(Http(head, body, NoConnection()), asked, inferd.parts)
 
     most = inferd.parts.config.server.max_body
     assert (having(b"").at_hand(), having(b"{}").at_hand(), having(b"1" * most).at_hand()) == (b"", b"{}", b"1" * most)

@@ -5,7 +5,7 @@ import pytest
 
 from inferd.errors import StatusFailure
 from inferd.rest.answer import Answer
-from inferd.rest.request import Request, arrived
+from inferd.rest.request import Request, arrived, asked_of
 from inferd.rest.routing import Match, Route
 from inferd.rest.validation import _warning, stored
 from inferd.schema.endpoint import Endpoint, Secrets
@@ -18,7 +18,8 @@ async def _handle(request: Request) -> Answer:
 
 
 async def request(inferd: Served, query: str = "") -> Request:
-    return arrived(unsent("PUT", f"/x{query}"), Match(Route("PUT", "/x", _handle), {"id": "e"}), inferd.parts)
+    http = unsent("PUT", f"/x{query}")
+    return arrived(http, asked_of(http.head, Match(Route("PUT", "/x", _handle), {"id": "e"})), inferd.parts)
 
 
 async def endpoint(inferd: Served, **settings: object) -> tuple[Endpoint, Secrets]:
