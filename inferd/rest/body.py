@@ -60,7 +60,7 @@ def _invite(request: Http) -> None:
     """Tells a client that waits for it to go on and send its body (RFC 9110, 10.1.1); curl does from a megabyte on."""
     if request.head.headers["Expect"].strip().lower() != "100-continue":
         raise StatusFailure("Expect header names an expectation that cannot be met: only 100-continue can", 417)
-    if request.version >= HttpVersion11 and request.transport is not None:
+    if request.head.version >= HttpVersion11 and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 

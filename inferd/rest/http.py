@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp.helpers import set_exception
-from aiohttp.http import HttpVersion, HttpVersion11
+from aiohttp.http import HttpVersion11
 from multidict import MultiDict, MultiDictProxy
 from yarl import URL
 
@@ -88,11 +88,6 @@ class Http:
         self.content: "StreamReader | None" = None
         self.remote = connection.remote
         self._connection = connection
-
-    @property
-    def version(self) -> HttpVersion:
-        """The version of HTTP that the client speaks."""
-        return self.head.version
 
     @property
     def can_read_body(self) -> bool:

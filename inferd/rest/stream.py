@@ -55,7 +55,7 @@ class EventStream:
         self._encode: Callable[[Sequence[Any]], bytes]
         # It leaves with the first event.
         self._unsent = self._answer.head(self._http, None)
-        self._chunked = self._http.version == HttpVersion11
+        self._chunked = self._http.head.version == HttpVersion11
 
     async def send(
         self, batches: AsyncIterator[Sequence[Item]], encode: Callable[[Sequence[Item]], bytes]

@@ -31,7 +31,7 @@ def test_the_query_is_read_when_somebody_asks() -> None:
 def test_a_request_without_a_body_has_none_to_be_read() -> None:
     http = unsent("GET", "/x")
     assert (http.can_read_body, http.content_length, http.remote) == (False, None, "127.0.0.1")
-    assert (http.head.keep_alive, http.version) == (True, HttpVersion11)
+    assert (http.head.keep_alive, http.head.version) == (True, HttpVersion11)
 
 
 async def test_a_request_s_length_is_what_it_says(inferd: Served) -> None:
