@@ -1,7 +1,7 @@
 """aiohttp's server as a long-running daemon needs it: quiet about broken messages, silent about itself, and fast.
 
-aiohttp owns every connection. The common request is served at once by a task of its own, without aiohttp's parser and
-the machinery behind it; a connection that brings anything else is aiohttp's from then on. Both ways use the same
+aiohttp owns every connection. The common request is served at once by the connection's task, without aiohttp's parser
+and the machinery behind it; a connection that brings anything else is aiohttp's from then on. Both ways use the same
 requests and answers, so that nobody can tell them apart.
 
 What is used of aiohttp's insides is named in ``INSIDES``; a test says when it is no longer there.
@@ -34,6 +34,7 @@ PATIENCE = 0.01
 INSIDES = (
     "_close", "_drain_helper", "_drain_waiter", "_force_close", "_keepalive", "_keepalive_handle",
     "_keepalive_timeout", "_loop", "_next_keepalive_close_time", "_process_keepalive", "_reading_paused",
+    "_task_handler", "_waiter",
 )  # fmt: skip
 
 
@@ -46,7 +47,7 @@ class _Connection(RequestHandler):
         super().__init__(manager, loop=loop, **kwargs)
         self._inferd = manager
         self._log = manager.log
-        self._serving: asyncio.Task[None] | None = None
+        self._serving: Http | None = None
         # What came and is not served yet; aiohttp's parser has seen nothing at all until it is handed over.
         self._held = b""
         self._patience: asyncio.TimerHandle | None = None
@@ -66,7 +67,6 @@ class _Connection(RequestHandler):
         """See asyncio.Protocol."""
         super().connection_lost(exc)
         self._stop_waiting()
-        self._stop_serving()
         self._inferd.connected -= 1
         self._inferd.on_disconnect()
 
@@ -80,10 +80,10 @@ class _Connection(RequestHandler):
         if self._serving is not None:
             self._hold(data)
             return
-        read = message.read(data, self)
-        if read is not None and not read[1]:
-            self._begin(read[0])
-        elif read is not None and 0 < read[1] <= MAX_HELD - len(data):
+        http, missing = message.read(data, self) or (None, 0)
+        if http is not None and not missing:
+            self._begin(http)
+        elif 0 < missing <= MAX_HELD - len(data):
             self._wait_for_more(data)
         else:
             self._held = data
@@ -94,7 +94,10 @@ class _Connection(RequestHandler):
             self._held = b""
             self._stop_waiting()
         self._inferd.requests_count += 1
-        self._serving = self._loop.create_task(self._serve(http))
+        self._serving = http
+        # It is not there while the task is about to look for what comes next.
+        if self._waiter is not None:
+            self._waiter.set_result(None)
 
     def _wait_for_more(self, data: bytes) -> None:
         self._held = data
@@ -119,6 +122,20 @@ class _Connection(RequestHandler):
             self._patience.cancel()
             self._patience = None
 
+    async def start(self) -> None:
+        """See RequestHandler: what the connection's task does; it serves the common requests until it hands over."""
+        while self._keepalive and not self._handed_over:
+            if self._serving is not None:
+                await self._serve(self._serving)
+            else:
+                self._waiter = self._loop.create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+        if self._handed_over:
+            await super().start()
+
     async def _serve(self, http: Http) -> None:
         kept = False
         try:
@@ -135,14 +152,15 @@ class _Connection(RequestHandler):
             self._go_on(kept)
 
     def _go_on(self, kept: bool) -> None:
-        """What aiohttp's task does after a request: closes, or rests for some time, or takes what has come."""
+        """Does what aiohttp does after a request: closes, or rests for some time, or takes what has come."""
         transport = self.transport
+        self._keepalive = kept and not self._close and not self._force_close and transport is not None
         if transport is None:
             return
-        if not kept or self._close or self._force_close:
+        if not self._keepalive:
+            self._task_handler = None
             transport.close()
             return
-        self._keepalive = True
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
@@ -150,13 +168,6 @@ class _Connection(RequestHandler):
             data, self._held = self._held, b""
             transport.resume_reading()
             self.data_received(data)
-
-    def _process_keepalive(self) -> None:
-        if self._serving is None:
-            super()._process_keepalive()
-        else:
-            # aiohttp would take the connection for an idle one; the end of the request sets the timer anew.
-            self._keepalive_handle = None
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """See BaseProtocol, which would look for messages each time a body is read, though none can be held up."""
@@ -166,14 +177,11 @@ class _Connection(RequestHandler):
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """Closes the connection, at the latest when its request was given ``timeout`` seconds to end."""
         self._force_close = True
-        if self._serving is not None:
-            await asyncio.wait([self._serving], timeout=timeout)
-            self._stop_serving()
+        if self._serving is not None and self._task_handler is not None:
+            await asyncio.wait([self._task_handler], timeout=timeout)
+            if self._task_handler is not None:
+                self._task_handler.cancel()
         await super().shutdown(timeout)
-
-    def _stop_serving(self) -> None:
-        if self._serving is not None:
-            self._serving.cancel()
 
     async def drained(self) -> None:
         """See Connection."""
