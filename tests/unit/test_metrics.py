@@ -45,6 +45,24 @@ def test_a_time_falls_into_every_bucket_from_its_own_on() -> None:
     assert found["inferd_request_seconds_sum['/']"] == pytest.approx(500.3015)
 
 
+def test_times_are_kept_until_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "MAX_NOTED", 4)
+    counted = Metrics()
+    kept = []
+    for at in range(10):
+        trace = Trace(task_type=CHAT, attempts=1, queued=at / 100, upstream_time=at / 10, first_chunk=at)
+        counted.request("POST", "/", 200, at, "a", trace)
+        kept.append(max(len(times.noted) for times in counted._times.values()))
+    assert max(kept) == 4
+    found = _found(counted)
+    sums = {"queue_wait": 0.45, "upstream": 4.5, "first_chunk": 45.0}
+    for name, total in sums.items():
+        assert found[f"inferd_{name}_seconds_count['chat_completion']"] == 10
+        assert found[f"inferd_{name}_seconds_sum['chat_completion']"] == pytest.approx(total)
+    assert found["inferd_first_chunk_seconds_bucket['2.5', 'chat_completion']"] == 3
+    assert (found["inferd_request_seconds_count['/']"], found["inferd_request_seconds_sum['/']"]) == (10, 45)
+
+
 def test_retries_and_tokens_add_up_for_each_endpoint() -> None:
     counted = Metrics()
     for _ in range(3):
