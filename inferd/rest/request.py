@@ -73,6 +73,9 @@ class Asked(msgspec.Struct, eq=False):
     task_type: TaskType = TaskType.ANY
     fit: bool = False
 
+    def __repr__(self) -> str:
+        return f"<Asked {self.route.method} {self.route.path}>"
+
     def check_path(self) -> None:
         """Reads the task type in the path, ``any`` where it has none; StatusFailure for an unknown word."""
         word = self._task_type

@@ -161,7 +161,8 @@ def test_a_client_s_own_name_must_be_fit_for_header_and_log(name: str | None, ta
 
 
 async def test_a_printed_request_tells_nothing_of_what_was_sent(inferd: Served) -> None:
-    assert repr(asked(inferd, "/x?timeout=secret", id="secret")) == "<Request GET /x>"
+    request = asked(inferd, "/x?timeout=secret", id="secret")
+    assert (repr(request), repr(request.asked)) == ("<Request GET /x>", "<Asked GET /x>")
 
 
 async def test_a_client_has_left_once_its_transport_closes(inferd: Served) -> None:
