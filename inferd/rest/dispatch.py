@@ -184,7 +184,7 @@ class Dispatcher:
                 attempts if attempts > 1 else None,
                 trace.input_tokens or None,
                 trace.output_tokens or None,
-                request.http.remote,
+                request.http.connection.remote,
             )
         )
 

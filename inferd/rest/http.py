@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
 from aiohttp.helpers import set_exception
 from aiohttp.http import HttpVersion11
 from multidict import MultiDict, MultiDictProxy
@@ -72,22 +73,26 @@ class Connection(Protocol):
         ...
 
 
-class Http:
+class Http(msgspec.Struct, eq=False):
     """A request whose head has come; it is cheap, for nothing is looked at before somebody asks.
 
     ``body`` is all of the body if that came with the head; else it is None, and ``content`` gives it as it comes.
-    ``remote`` is the client's address.
     """
 
-    # aiohttp sets ``_task``, to break a circle of references.
-    __slots__ = ("_connection", "_task", "body", "content", "head", "remote")
+    head: Head
+    body: bytes | None
+    connection: Connection
+    content: "StreamReader | None" = None
+    # aiohttp sets it, to break a circle of references.
+    _task: "asyncio.Task[None] | None" = None
 
-    def __init__(self, head: Head, body: bytes | None, connection: Connection) -> None:
-        self.head = head
-        self.body = body
-        self.content: "StreamReader | None" = None
-        self.remote = connection.remote
-        self._connection = connection
+    def __repr__(self) -> str:
+        return f"<Http {self.head.method}>"
+
+    @property
+    def remote(self) -> str | None:
+        """The client's address."""
+        return self.connection.remote
 
     @property
     def can_read_body(self) -> bool:
@@ -103,11 +108,11 @@ class Http:
     @property
     def transport(self) -> asyncio.Transport | None:
         """What the answer is written to; None once the client has left."""
-        return self._connection.transport
+        return self.connection.transport
 
     def write(self, data: "bytes | memoryview") -> None:
         """Sends ``data`` as it is; ConnectionResetError when the client has left."""
-        transport = self._connection.transport
+        transport = self.connection.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has left")
         transport.write(data)
@@ -115,15 +120,15 @@ class Http:
     @property
     def writing_paused(self) -> bool:
         """True while the client takes less than is sent: the next ``write`` should wait for ``drain``."""
-        return self._connection.writing_paused
+        return self.connection.writing_paused
 
     async def drain(self) -> None:
         """Returns once more may be sent; ConnectionError when the client has left."""
-        await self._connection.drained()
+        await self.connection.drained()
 
     def abort(self) -> None:
         """Cuts the connection; nothing more is sent."""
-        if (transport := self._connection.transport) is not None:
+        if (transport := self.connection.transport) is not None:
             transport.abort()
 
     # What aiohttp's RequestHandler asks of the requests it is given.
@@ -147,6 +152,4 @@ def made(
     head = Head(message.method, message.path, message.headers)
     head.version = message.version
     head.keep_alive = not message.should_close
-    http = Http(head, None, connection)
-    http.content = content
-    return http
+    return Http(head, None, connection, content)

@@ -164,6 +164,6 @@ async def test_a_slow_client_is_waited_for() -> None:
     http = unsent("GET", "/x")
     connection = Mock(writing_paused=True, transport=Mock(**{"is_closing.return_value": False}))
     connection.drained = AsyncMock()
-    http._connection = connection
+    http.connection = connection
     await Answer(b"a").prepare(http)
     connection.drained.assert_awaited_once_with()

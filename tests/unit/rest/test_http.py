@@ -17,7 +17,7 @@ head = partial(request, "POST", "/_inference/completion/e", "Content-Type: appli
 def connected(http: Http) -> Mock:
     """Gives ``http`` a transport."""
     transport = Mock(**{"is_closing.return_value": False})
-    http._connection.transport = transport
+    http.connection.transport = transport
     return transport
 
 
@@ -50,6 +50,10 @@ async def test_who_reads_a_body_is_told_that_the_client_has_left(inferd: Served)
         writer.close()
         await inferd.parts.open.none_left()
     assert [line["status"] for line in inferd.lines if line["message"] == "request"] == [499]
+
+
+def test_a_printed_request_tells_nothing_of_what_was_sent() -> None:
+    assert repr(unsent("GET", "/secret")) == "<Http GET>"
 
 
 def test_what_is_written_goes_to_the_client_as_long_as_it_is_there() -> None:

@@ -168,7 +168,7 @@ async def test_a_printed_request_tells_nothing_of_what_was_sent(inferd: Served) 
 async def test_a_client_has_left_once_its_transport_closes(inferd: Served) -> None:
     request = asked(inferd, "/x")
     assert request.client_left()
-    transport = request.http._connection.transport = Mock()
+    transport = request.http.connection.transport = Mock()
     for closing in (True, False):
         transport.is_closing.return_value = closing
         assert request.client_left() is closing
