@@ -1,13 +1,14 @@
 """Answers that are whole: JSON in the media type and form the client asked for, and plain words for probes."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
 from aiohttp.http import HttpVersion, HttpVersion10, HttpVersion11
-from aiohttp.helpers import rfc822_formatted_time
 
 from inferd.errors import Failure, envelope
 from inferd.rest.filter_path import filtered
@@ -73,7 +74,7 @@ class Answer:
         else:
             http.write(head)
             http.write(body)
-        if http.writing_paused:
+        if http.connection.paused:
             await http.drain()
 
     async def write_eof(self) -> None:
@@ -99,7 +100,7 @@ class Answer:
         elif status not in _BODILESS and (length or asked.method != "HEAD"):
             framing = b"Content-Length: %d\r\n" % length
         beginning = _beginning(version, self.keep_alive, status, tuple(headers.items()))
-        return b"%b%bDate: %b\r\n\r\n" % (beginning, framing, rfc822_formatted_time().encode())
+        return b"%b%b%b" % (beginning, framing, _end(int(time.time())))
 
 
 @lru_cache(256)
@@ -112,6 +113,12 @@ def _beginning(version: HttpVersion, kept: bool, status: int, headers: tuple[tup
     # An upstream's Retry-After may be no text at all; what cannot be written is left out, as by aiohttp.
     said = f"HTTP/{version[0]}.{version[1]} {status} {_REASONS.get(status, '')}\r\n{text}{future}"
     return said.encode("utf-8", "ignore")
+
+
+@lru_cache(1)
+def _end(now: int) -> bytes:
+    """The date, which for thousands of answers is the same, and the end of the head."""
+    return f"Date: {formatdate(now, usegmt=True)}\r\n\r\n".encode()
 
 
 def json(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

@@ -56,17 +56,14 @@ class Head:
 class Connection(Protocol):
     """What a request wants of the connection it came by; ``transport`` is None once the client has left.
 
-    ``known`` is the last head that was read with a length in it, and the bytes before and behind that (see message).
+    ``paused`` is True while the client takes less than is sent. ``known`` is the last head that had a length in it, with
+    the bytes before and behind that: see ``message.read``.
     """
 
     transport: asyncio.Transport | None
     remote: str | None
+    paused: bool
     known: tuple[bytes, bytes, Head] | None
-
-    @property
-    def writing_paused(self) -> bool:
-        """True while the client takes less than is sent."""
-        ...
 
     async def drained(self) -> None:
         """Returns once more may be sent; ConnectionError when the client has left."""
@@ -120,7 +117,7 @@ class Http(msgspec.Struct, eq=False):
     @property
     def writing_paused(self) -> bool:
         """True while the client takes less than is sent: the next ``write`` should wait for ``drain``."""
-        return self.connection.writing_paused
+        return self.connection.paused
 
     async def drain(self) -> None:
         """Returns once more may be sent; ConnectionError when the client has left."""

@@ -25,7 +25,7 @@ class LongAnswer(Answer):
         view = memoryview(self.body)
         for at in range(0, len(view), LONG):
             http.write(view[at : at + LONG])
-            if http.writing_paused:
+            if http.connection.paused:
                 await http.drain()
 
 

@@ -41,7 +41,9 @@ INSIDES = (
 class _Connection(RequestHandler):
     """aiohttp would echo a malformed message to its sender and log it with a traceback: key and all."""
 
-    __slots__ = ("_handed_over", "_held", "_inferd", "_log", "_patience", "_serving", "known", "remote")
+    __slots__ = (
+        "_handed_over", "_held", "_inferd", "_log", "_patience", "_serving", "known", "paused", "remote",
+    )  # fmt: skip
 
     def __init__(self, manager: "Server", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
@@ -54,6 +56,8 @@ class _Connection(RequestHandler):
         self._handed_over = False
         self.remote: str | None = None
         self.known: tuple[bytes, bytes, Head] | None = None
+        # Asked for at every write; aiohttp's own word for it is a property.
+        self.paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol; with TLS this comes after the handshake."""
@@ -69,6 +73,16 @@ class _Connection(RequestHandler):
         self._stop_waiting()
         self._inferd.connected -= 1
         self._inferd.on_disconnect()
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        super().pause_writing()
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        super().resume_writing()
+        self.paused = False
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""

@@ -59,7 +59,7 @@ class NoConnection:
     transport: asyncio.Transport | None = None
     remote: str | None = "127.0.0.1"
     known: tuple[bytes, bytes, Head] | None = None
-    writing_paused = False
+    paused = False
 
     async def drained(self) -> None:
         """See Connection."""
