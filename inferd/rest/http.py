@@ -56,8 +56,8 @@ class Head:
 class Connection(Protocol):
     """What a request wants of the connection it came by; ``transport`` is None once the client has left.
 
-    ``paused`` is True while the client takes less than is sent. ``known`` is the last head that had a length in it, with
-    the bytes before and behind that: see ``message.read``.
+    ``paused`` is True while the client takes less than is sent. ``known`` is the last head with a length in it, and the
+    bytes before and behind that: see ``message.read``.
     """
 
     transport: asyncio.Transport | None
