@@ -41,21 +41,21 @@ _JSON_HEADERS = {**PRODUCT, "Content-Type": JSON}
 _ENCODER = msgspec.json.Encoder()
 
 
-class Answer:
+class Answer(msgspec.Struct, eq=False):
     """An answer; all of it may be changed until it is ``prepared``, which means that its head has left.
 
-    The server sends what a handler returns by ``prepare`` and ``write_eof``, which are aiohttp's names for that, and
-    then looks at ``keep_alive``.
+    ``headers`` are shared by many answers: they are replaced, not written to. The server sends what a handler returns
+    by ``prepare`` and ``write_eof``, which are aiohttp's names for that, and then looks at ``keep_alive``.
     """
 
-    __slots__ = ("body", "headers", "keep_alive", "prepared", "status")
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = msgspec.field(default_factory=lambda: PRODUCT)
+    keep_alive: bool | None = None
+    prepared: bool = False
 
-    def __init__(self, body: bytes = b"", *, status: int = 200, headers: Mapping[str, str] = PRODUCT) -> None:
-        self.body = body
-        self.status = status
-        self.headers = dict(headers)
-        self.keep_alive: bool | None = None
-        self.prepared = False
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}>"
 
     def force_close(self) -> None:
         """Closes the connection after the answer."""
@@ -100,7 +100,7 @@ class Answer:
         elif status not in _BODILESS and (length or asked.method != "HEAD"):
             framing = b"Content-Length: %d\r\n" % length
         beginning = _beginning(version, self.keep_alive, status, tuple(headers.items()))
-        return b"%b%b%b" % (beginning, framing, _end(int(time.time())))
+        return beginning + framing + _end(int(time.time()))
 
 
 @lru_cache(256)
@@ -123,9 +123,7 @@ def _end(now: int) -> bytes:
 
 def json(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """``document`` as JSON; members that are ``msgspec.Raw`` go out byte for byte."""
-    return Answer(
-        _ENCODER.encode(document), status=status, headers={**_JSON_HEADERS, **headers} if headers else _JSON_HEADERS
-    )
+    return Answer(_ENCODER.encode(document), status, {**_JSON_HEADERS, **headers} if headers else _JSON_HEADERS)
 
 
 def text(words: str, *, status: int = 200) -> Answer:
@@ -142,7 +140,7 @@ def speak(response: Answer, accept: str | None) -> None:
     """Gives a JSON answer the media type the client's ``Accept`` names; no other answer is touched."""
     spoken = answered(accept)
     if spoken is not JSON and _is_json(response):
-        response.headers["Content-Type"] = spoken
+        response.headers = {**response.headers, "Content-Type": spoken}
 
 
 async def filter(response: Answer, filter_path: str) -> None:

@@ -134,7 +134,7 @@ class Dispatcher:
         head = http.head
         if head.method == "OPTIONS" and "Allow" in failure.headers:
             response: Answer = answer.text("")
-            response.headers["Allow"] = failure.headers["Allow"]
+            response.headers = {**response.headers, "Allow": failure.headers["Allow"]}
         else:
             response = await _indented(http, answer.failure(failure))
         self._sign(response, head.headers.get(ACCEPT), opaque_id(head.headers))
@@ -155,7 +155,7 @@ class Dispatcher:
         if accept is not None:
             answer.speak(response, accept)
         if opaque is not None:
-            response.headers["X-Opaque-Id"] = opaque
+            response.headers = {**response.headers, "X-Opaque-Id": opaque}
         if self._parts.draining:
             response.force_close()
 

@@ -15,8 +15,6 @@ from inferd.steps import LONG, joined, list_as_json
 class LongAnswer(Answer):
     """Like any answer, but the transport never holds more of its body than the client is about to read."""
 
-    __slots__ = ()
-
     async def prepare(self, http: Http) -> None:
         """See Answer."""
         if self.prepared or len(self.body) <= LONG:

@@ -140,6 +140,10 @@ def test_what_is_no_text_is_left_out_of_a_header() -> None:
     assert b"\r\nA: b\r\n" in Answer(headers={"A": "\udcffb"}).head(unsent("GET", "/x"), 0)
 
 
+def test_a_printed_answer_tells_nothing_of_what_is_sent() -> None:
+    assert repr(Answer(b"secret", headers={"A": "secret"})) == "<Answer 200>"
+
+
 async def test_an_answer_is_sent_once(answering: Answering) -> None:
     told = Answer(b"a")
     told.head(unsent("GET", "/x"), 1)
