@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
@@ -37,6 +37,8 @@ VECTORS_A_STEP = 64
 # Endpoints remembered for wanting arrays; one forgotten costs a refused request.
 MAX_REMEMBERED = 10_000
 
+_ENCODER = msgspec.json.Encoder()
+
 Send = Callable[[Call, bytes], Awaitable[bytes]]
 
 
@@ -63,10 +65,13 @@ class EmbeddingsTask:
         self._aside = aside
         self._want_arrays: OrderedDict[str, OpenAISettings] = OrderedDict()
 
-    async def vectors(self, call: Call, texts: Sequence[str], user: str | None) -> list[msgspec.Raw]:
+    def vectors(self, call: Call, texts: Sequence[str], user: str | None) -> Awaitable[list[msgspec.Raw]]:
         """The vector of every text. More than MAX_INPUTS are sent in several requests, each taking its own place."""
         if len(texts) <= MAX_INPUTS:
-            return await self._batch(call, texts, user)
+            return self._batch(call, texts, user)
+        return self._batches(call, texts, user)
+
+    async def _batches(self, call: Call, texts: Sequence[str], user: str | None) -> list[msgspec.Raw]:
         starts = iter(range(0, len(texts), MAX_INPUTS))
         found: dict[int, list[msgspec.Raw]] = {}
 
@@ -85,43 +90,53 @@ class EmbeddingsTask:
 
     async def _batch(self, call: Call, texts: Sequence[str], user: str | None) -> list[msgspec.Raw]:
         settings = settings_of(call)
-        body = _Body(
-            input=limited(texts, settings.max_input_tokens),
-            model=settings.model_id,
-            user=user,
-            dimensions=settings.dimensions if settings.dimensions_set_by_user else None,
-            encoding_format=None if self._want_arrays.get(call.inference_id) == settings else "base64",
+        raw = await self._answer(
+            call,
+            _Body(
+                input=limited(texts, settings.max_input_tokens),
+                model=settings.model_id,
+                user=user,
+                dimensions=settings.dimensions if settings.dimensions_set_by_user else None,
+                encoding_format=None if self._want_arrays.get(call.inference_id) == settings else "base64",
+            ),
         )
-        return await self._vectors(call, await self._answer(call, body), len(texts))
+        try:
+            long = len(raw) > LONG_ANSWER
+            answer = await self._aside.run(read_in_steps, raw) if long else read(raw)
+            count(call.trace, answer.usage)
+            embeddings = answer.embeddings(len(texts))
+            if not long and not must_load(embeddings):
+                return _texts(embeddings)
+            return await self._texts_aside(embeddings)
+        except (ValueError, RecursionError) as problem:
+            told = problem if isinstance(problem, ValueError) else "nested too deeply"
+            raise StatusFailure(f"Failed to send OpenAI embeddings request. Cause: {told}", 502) from None
 
     async def _answer(self, call: Call, body: _Body) -> bytes:
         """The answer to ``body``, or to what is left of it where it is too large or asks for what is not known.
 
         Shorter texts are sent at once, as a request of its own with its own attempts: nothing is gained by waiting.
         """
-        halvings = min(MAX_HALVINGS, (call.attempts or ATTEMPTS) - 1)
-        asked = body
+        asked, halvings = body, 0
         while True:
+            short = sum(map(len, asked.input)) <= LONG
+            encoded = _ENCODER.encode(asked) if short else await self._aside.run(_encoded_in_steps, asked)
             try:
-                raw = await self._send(call, await self._encoded(asked))
+                raw = await self._send(call, encoded)
             except UpstreamRefusal as refusal:
                 if asked.encoding_format is not None and _refuses_base64(refusal):
                     asked = msgspec.structs.replace(asked, encoding_format=None)
                     continue
                 texts = halved(asked.input)
-                if not halvings or not is_too_large(refusal) or texts == asked.input:
+                most = min(MAX_HALVINGS, (call.attempts or ATTEMPTS) - 1)
+                if halvings == most or not is_too_large(refusal) or texts == asked.input:
                     raise
-                halvings -= 1
+                halvings += 1
                 asked = msgspec.structs.replace(asked, input=texts)
             else:
                 if asked.encoding_format != body.encoding_format:
                     self._remember(call)
                 return raw
-
-    async def _encoded(self, body: _Body) -> bytes:
-        if sum(map(len, body.input)) <= LONG:
-            return msgspec.json.encode(body)
-        return await self._aside.run(_encoded_in_steps, body)
 
     def _remember(self, call: Call) -> None:
         self._want_arrays.pop(call.inference_id, None)
@@ -129,22 +144,11 @@ class EmbeddingsTask:
         if len(self._want_arrays) > MAX_REMEMBERED:
             self._want_arrays.popitem(last=False)
 
-    async def _vectors(self, call: Call, raw: bytes, expected: int) -> list[msgspec.Raw]:
-        """The vectors in the answer ``raw``."""
-        try:
-            long = len(raw) > LONG_ANSWER
-            answer = await self._aside.run(read_in_steps, raw) if long else read(raw)
-            count(call.trace, answer.usage)
-            embeddings = answer.embeddings(expected)
-            if not long and not must_load(embeddings):
-                return _texts(embeddings)
-            vectors: list[msgspec.Raw] = []
-            for at in range(0, expected, VECTORS_A_STEP):
-                vectors += await self._aside.run(_texts, embeddings[at : at + VECTORS_A_STEP])
-            return vectors
-        except (ValueError, RecursionError) as problem:
-            told = problem if isinstance(problem, ValueError) else "nested too deeply"
-            raise StatusFailure(f"Failed to send OpenAI embeddings request. Cause: {told}", 502) from None
+    async def _texts_aside(self, embeddings: Sequence[bytes | msgspec.Raw]) -> list[msgspec.Raw]:
+        texts: list[msgspec.Raw] = []
+        for at in range(0, len(embeddings), VECTORS_A_STEP):
+            texts += await self._aside.run(_texts, embeddings[at : at + VECTORS_A_STEP])
+        return texts
 
 
 def _refuses_base64(refusal: UpstreamRefusal) -> bool:
@@ -154,9 +158,9 @@ def _refuses_base64(refusal: UpstreamRefusal) -> bool:
 
 
 def _encoded_in_steps(body: _Body) -> bytes:
-    rest = msgspec.json.encode(msgspec.structs.replace(body, input=()))
+    rest = _ENCODER.encode(msgspec.structs.replace(body, input=()))
     return joined([b'{"input":', list_as_json(map(text_as_json, body.input)), rest.removeprefix(b'{"input":[]')])
 
 
-def _texts(embeddings: list[msgspec.Raw]) -> list[msgspec.Raw]:
-    return [vector_text(embedding) for embedding in embeddings]
+def _texts(embeddings: Iterable[bytes | msgspec.Raw]) -> list[msgspec.Raw]:
+    return list(map(vector_text, embeddings))

@@ -1,29 +1,41 @@
 """The upstream's answer to a request for embeddings: which embedding belongs to which text."""
 
 import re
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 _EMBEDDING = re.compile(rb'"embedding"\s*:\s*(?=["\[])')
 
+Form = TypeVar("Form")
 
-class _Item(msgspec.Struct, frozen=True):
-    embedding: msgspec.Raw
+
+class _Item(msgspec.Struct, Generic[Form], frozen=True):
+    embedding: Form
     index: int | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What counts of the answer; the items are in the order they came in."""
+class Answer(msgspec.Struct, Generic[Form], frozen=True):
+    """What counts of the answer; the items are in the order they came in.
 
-    data: list[_Item]
+    The ``Form`` of an embedding is ``bytes`` where it was base64, which is already decoded, and ``msgspec.Raw``
+    where it may be anything.
+    """
+
+    data: list[_Item[Form]]
     usage: Any = None
 
-    def embeddings(self, expected: int) -> list[msgspec.Raw]:
-        """The embeddings as they came, in the order of the texts; ValueError unless there is one for each.
+    def embeddings(self, expected: int) -> list[Form]:
+        """The embeddings in the order of the texts; ValueError unless there is one for each.
 
         By ``index`` where the upstream gives it: array order alone would let a shuffled answer corrupt an index.
         """
+        items = self.data
+        if [item.index for item in items] != list(range(expected)):
+            items = self._ordered(expected)
+        return [item.embedding for item in items]
+
+    def _ordered(self, expected: int) -> list[_Item[Form]]:
         items = self.data
         if any(item.index is not None for item in items):
             by_index = {item.index: item for item in items}
@@ -35,27 +47,36 @@ class Answer(msgspec.Struct, frozen=True):
             raise ValueError(
                 f"the number of embedding responses [{len(items)}] does not equal the number of requests [{expected}]"
             )
-        return [item.embedding for item in items]
+        return items
 
 
-_ANSWER = msgspec.json.Decoder(Answer)
+_PACKED = msgspec.json.Decoder(Answer[bytes])
+_ANSWER = msgspec.json.Decoder(Answer[msgspec.Raw])
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 
 
-def read(raw: bytes) -> Answer:
+def read(raw: bytes) -> Answer[bytes] | Answer[msgspec.Raw]:
     """The answer in ``raw``; ValueError if it is none."""
-    return _ANSWER.decode(raw)
+    try:
+        # What was asked for is read in one go; an array is told by its first byte.
+        return _PACKED.decode(raw)
+    except ValueError:
+        return _read_as_it_is(raw)
 
 
-def read_in_steps(raw: bytes) -> Answer:
+def read_in_steps(raw: bytes) -> Answer[msgspec.Raw]:
     """The same, embedding by embedding, so that other threads get in: 40 MB in one go take 50 ms or more."""
     try:
         return _read_apart(raw)
     except ValueError:
-        return read(raw)
+        return _read_as_it_is(raw)
 
 
-def _read_apart(raw: bytes) -> Answer:
+def _read_as_it_is(raw: bytes) -> Answer[msgspec.Raw]:
+    return _ANSWER.decode(raw)
+
+
+def _read_apart(raw: bytes) -> Answer[msgspec.Raw]:
     """Reads ``raw`` with numbers in the places of the embeddings; ValueError where these are not the answer's own."""
     outline: list[bytes] = []
     embeddings: list[msgspec.Raw] = []

@@ -1,6 +1,7 @@
 """The upstream's answer: read in one go or in steps it is the same, and embeddings are told apart by their index."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -16,22 +17,25 @@ ITEMS = st.fixed_dictionaries(
 )
 
 
-def texts(answer: Answer) -> list[tuple[bytes, int | None]]:
+def texts(answer: Answer[msgspec.Raw]) -> list[tuple[bytes, int | None]]:
     return [(bytes(item.embedding), item.index) for item in answer.data]
 
 
-def outcome(raw: bytes, *, steps: bool) -> Any:
+def outcome(raw: bytes, decode: Callable[[bytes], Answer[msgspec.Raw]]) -> Any:
     try:
-        answer = read_in_steps(raw) if steps else read(raw)
+        answer = decode(raw)
     except ValueError as problem:
         return str(problem)
     return texts(answer), answer.usage
 
 
+whole = msgspec.json.Decoder(Answer[msgspec.Raw]).decode
+
+
 @given(st.lists(ITEMS), st.none() | st.dictionaries(st.sampled_from(["embedding", "total_tokens"]), EMBEDDINGS))
 def test_in_steps_it_is_the_same(items: list[dict[str, Any]], usage: dict[str, Any] | None) -> None:
     raw = msgspec.json.encode({"object": "list", "data": items, "model": '"embedding":[', "usage": usage})
-    assert outcome(raw, steps=True) == outcome(raw, steps=False)
+    assert outcome(raw, read_in_steps) == outcome(raw, whole)
 
 
 @pytest.mark.parametrize(
@@ -54,14 +58,38 @@ def test_in_steps_it_is_the_same(items: list[dict[str, Any]], usage: dict[str, A
     ],
 )
 def test_so_it_is_where_it_is_written_in_another_way_or_broken(raw: bytes) -> None:
-    assert outcome(raw, steps=True) == outcome(raw, steps=False)
+    assert outcome(raw, read_in_steps) == outcome(raw, whole)
 
 
-def test_the_usual_answer_is_never_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(module, "read")
+def test_the_usual_long_answer_is_never_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(module, "_read_as_it_is")
     answer = read_in_steps(b'{"data":[{"index":1,"embedding":[1]},{"embedding":"AA==","index":0}],"usage":{"a":1}}')
     assert (texts(answer), answer.usage) == ([(b"[1]", 1), (b'"AA=="', 0)], {"a": 1})
     assert list(map(bytes, answer.embeddings(2))) == [b'"AA=="', b"[1]"]
+
+
+@given(st.lists(st.tuples(st.binary(), st.none() | st.integers(0, 3)), min_size=1))
+def test_base64_is_decoded_as_it_is_read(items: list[tuple[bytes, int | None]]) -> None:
+    data = [{"index": index, "embedding": embedding} for embedding, index in items]
+    answer = read(msgspec.json.encode({"object": "list", "data": data, "usage": {"total_tokens": 1}}))
+    assert [(item.embedding, item.index) for item in answer.data] == items
+    assert answer.usage == {"total_tokens": 1}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"data":[{"embedding":[1,  2.50], "index":0}]}',
+        b'{"data":[{"embedding":"AAAA"},{"embedding":[1]}]}',
+        b'{"data":[{"embedding":"AAA"}]}',
+        b'{"data":[{"embedding":null}]}',
+        b'{"data":[{"embedding":"AAAA","index":"0"}]}',
+        b'{"data":[{"embedding":"AAAA"}',
+        b'{"data":[{}]}',
+    ],
+)
+def test_anything_else_is_left_as_it_came(raw: bytes) -> None:
+    assert outcome(raw, cast(Any, read)) == outcome(raw, whole)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +104,15 @@ def test_each_text_must_have_its_own(data: str, problem: str) -> None:
     with pytest.raises(ValueError) as refused:
         read(b'{"data":%b}' % data.encode()).embeddings(2)
     assert str(refused.value).startswith(problem)
-    assert read(b'{"data":[{"embedding":1},{"embedding":2}]}').embeddings(2) == [msgspec.Raw(b"1"), msgspec.Raw(b"2")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'[{"embedding":1},{"embedding":2}]',
+        b'[{"embedding":1,"index":0},{"embedding":2,"index":1}]',
+        b'[{"embedding":2,"index":1},{"embedding":1,"index":0}]',
+    ],
+)
+def test_they_are_in_the_order_of_the_texts(data: bytes) -> None:
+    assert read(b'{"data":%b}' % data).embeddings(2) == [msgspec.Raw(b"1"), msgspec.Raw(b"2")]

@@ -19,6 +19,10 @@ def test_base64_becomes_numbers() -> None:
     assert text_of([0.1, -0.25, 1.0, -0.0, 0.034812577068805695]) == b"[0.1,-0.25,1.0,-0.0,0.034812577]"
 
 
+def test_so_do_those_that_came_without_it() -> None:
+    assert bytes(vector_text(struct.pack("<2f", 0.1, -0.25))) == b"[0.1,-0.25]"
+
+
 @pytest.mark.parametrize("literal", [rb'"zczMPQ\u003D="', rb'"zczM\u0050Q=="', b'"zczMPQ=="'])
 def test_what_a_server_escapes_without_need_is_read(literal: bytes) -> None:
     assert bytes(vector_text(msgspec.Raw(literal))) == b"[0.1]"
@@ -78,5 +82,6 @@ def test_the_first_base64_loads_libraries(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(float32, "_loaded", threading.Event())
     vector_text(array)
     assert (must_load([]), must_load([array]), must_load([array, packed])) == (False, False, True)
+    assert must_load([bytes(4)])
     vector_text(packed)
     assert not must_load([array, packed])
