@@ -11,6 +11,9 @@ from inferd.rest.http import Http
 from inferd.rest.media_type import JSON
 from inferd.steps import LONG, joined, list_as_json
 
+# Bytes of JSON that are put together in a tenth of a millisecond: less than it takes to hand them to a thread and back.
+QUICK = 1024 * 1024
+
 
 class LongAnswer(Answer):
     """Like any answer, but the transport never holds more of its body than the client is about to read."""
@@ -29,7 +32,7 @@ class LongAnswer(Answer):
 
 async def listed(aside: Aside, name: str, items: Sequence[msgspec.Raw], member: str = "") -> Answer:
     """``{name: items}``, each item JSON already; with ``member``, each of them that member of an object."""
-    if sum(map(len, items)) <= LONG:
+    if sum(map(len, items)) <= QUICK:
         return answer.json({name: [{member: item} for item in items] if member else items})
     body = await aside.run(_document, name, items, member)
     return LongAnswer(body=body, headers={**answer.PRODUCT, "Content-Type": JSON})

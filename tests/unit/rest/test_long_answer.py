@@ -11,11 +11,11 @@ from inferd.config import Log as LogConfig
 from inferd.log import Log
 from inferd.rest.answer import Answer
 from inferd.rest.http import Http
-from inferd.rest.long_answer import LongAnswer, listed
+from inferd.rest.long_answer import QUICK, LongAnswer, listed
 from inferd.rest.server import Server
 from inferd.steps import LONG
 
-ITEM = msgspec.Raw(b'{"a":"%b"}' % (b"x" * LONG))
+ITEM = msgspec.Raw(b'{"a":"%b"}' % (b"x" * QUICK))
 
 
 @pytest.fixture
