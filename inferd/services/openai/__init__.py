@@ -31,6 +31,9 @@ from inferd.services.openai.settings import (
     update_service_settings,
 )
 
+# CPython 3.11 takes 0.2 µs to find an enum's member, and next to nothing to find a module's own name.
+_COMPLETION = TaskType.COMPLETION
+
 
 class OpenAIService:
     """See InferenceService."""
@@ -121,7 +124,7 @@ class OpenAIService:
         """See InferenceService."""
         call = self._begun(call, request)
         user = task_settings_of(call).user
-        if call.endpoint.task_type is TaskType.COMPLETION:
+        if call.endpoint.task_type is _COMPLETION:
             body = completion.body(settings_of(call), request.input, user, stream=False)
             return completion.results(call, await self._answer(call, body))
         _refuse_input_type(call, request)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from inferd.errors import IllegalArgument, StatusFailure
 from inferd.schema.inference import Call, Completions
@@ -29,8 +30,8 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     n: int = 1
     stream: bool
-    stream_options: StreamOptions | msgspec.UnsetType = msgspec.UNSET
-    user: str | msgspec.UnsetType = msgspec.UNSET
+    stream_options: StreamOptions | UnsetType = UNSET
+    user: str | UnsetType = UNSET
 
 
 class _AnswerMessage(msgspec.Struct, frozen=True):
@@ -73,8 +74,8 @@ def body(settings: OpenAISettings, texts: list[str], user: str | None, *, stream
             messages=[_Message(texts[0])],
             model=settings.model_id,
             stream=stream,
-            stream_options=StreamOptions() if stream else msgspec.UNSET,
-            user=user or msgspec.UNSET,
+            stream_options=StreamOptions() if stream else UNSET,
+            user=user or UNSET,
         )
     )
 
