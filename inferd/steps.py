@@ -35,9 +35,16 @@ def text_as_json(text: str) -> bytes:
     return joined([b'"', *pieces, b'"'])
 
 
-def list_as_json(items: Iterable[bytes | msgspec.Raw], before: bytes = b"", after: bytes = b"") -> bytes:
-    """The JSON list of ``items``, each of them, with what stands ``before`` and ``after`` it, JSON already."""
+def list_as_json(items: Iterable[bytes | msgspec.Raw]) -> bytes:
+    """The JSON list of ``items``, each of them JSON already."""
+    return joined(list_parts(items))
+
+
+def list_parts(
+    items: Iterable[bytes | msgspec.Raw], before: bytes = b"", after: bytes = b""
+) -> list[bytes | msgspec.Raw]:
+    """What is ``joined`` to the JSON list of ``items``, with what stands ``before`` and ``after`` each of them."""
     parts: list[bytes | msgspec.Raw] = []
     for item in items:
         parts += (b",", before, item, after)
-    return joined([b"[", *parts[1:], b"]"])
+    return [b"[", *parts[1:], b"]"]

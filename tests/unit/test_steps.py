@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferd import steps
-from inferd.steps import LONG, joined, list_as_json, text_as_json
+from inferd.steps import LONG, joined, list_as_json, list_parts, text_as_json
 
 
 def test_parts_are_joined_as_they_are() -> None:
@@ -31,4 +31,4 @@ def test_a_list_of_json(items: list[bytes | msgspec.Raw], expected: bytes) -> No
 
 
 def test_what_stands_around_each_of_them() -> None:
-    assert list_as_json([b"1", b"2"], b'{"a":', b"}") == b'[{"a":1},{"a":2}]'
+    assert joined(list_parts([b"1", b"2"], b'{"a":', b"}")) == b'[{"a":1},{"a":2}]'

@@ -16,7 +16,7 @@ from inferd.services.openai.settings import OpenAISettings
 from inferd.services.openai.truncation import halved, limited
 from inferd.services.openai.usage import count
 from inferd.services.openai.vectors import must_load, vector_text
-from inferd.steps import LONG, joined, list_as_json, text_as_json
+from inferd.steps import LONG, joined, list_parts, text_as_json
 from inferd.upstream.retry import ATTEMPTS
 
 # OpenAI takes no more inputs in one request (OpenAiServiceFields.EMBEDDING_MAX_BATCH_SIZE).
@@ -159,7 +159,7 @@ def _refuses_base64(refusal: UpstreamRefusal) -> bool:
 
 def _encoded_in_steps(body: _Body) -> bytes:
     rest = _ENCODER.encode(msgspec.structs.replace(body, input=()))
-    return joined([b'{"input":', list_as_json(map(text_as_json, body.input)), rest.removeprefix(b'{"input":[]')])
+    return joined([b'{"input":', *list_parts(map(text_as_json, body.input)), rest.removeprefix(b'{"input":[]')])
 
 
 def _texts(embeddings: Iterable[bytes | msgspec.Raw]) -> list[msgspec.Raw]:
