@@ -35,11 +35,6 @@ def text_as_json(text: str) -> bytes:
     return joined([b'"', *pieces, b'"'])
 
 
-def list_as_json(items: Iterable[bytes | msgspec.Raw]) -> bytes:
-    """The JSON list of ``items``, each of them JSON already."""
-    return joined(list_parts(items))
-
-
 def list_parts(
     items: Iterable[bytes | msgspec.Raw], before: bytes = b"", after: bytes = b""
 ) -> list[bytes | msgspec.Raw]:

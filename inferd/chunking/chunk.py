@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from inferd.steps import LONG, joined, list_as_json, text_as_json
+from inferd.steps import LONG, joined, list_parts, text_as_json
 
 Offsets = tuple[int, int]
 Embedding = msgspec.Raw | list[float]
@@ -66,7 +66,7 @@ def shown(chunks: Iterable[Chunk]) -> Passages:
 
 def as_json(passages: Passages) -> msgspec.Raw:
     """``passages`` as JSON text, made in steps so that other threads get in."""
-    return msgspec.Raw(joined([b'{"chunks":', list_as_json(map(_passage_as_json, passages.chunks)), b"}"]))
+    return msgspec.Raw(joined([b'{"chunks":', *list_parts(map(_passage_as_json, passages.chunks)), b"}"]))
 
 
 def _passage_as_json(passage: Passage) -> bytes:
