@@ -65,9 +65,9 @@ class AiohttpResponse:
         """See Response."""
         return None
 
-    async def push(self, take: Take, until: float) -> bool:
+    async def push(self, take: Take, silence: float) -> bool:
         """See Response."""
-        return await pushed(self, take, until)
+        return await pushed(self, take, silence)
 
     async def _read(self) -> bytes:
         content = self._response.content

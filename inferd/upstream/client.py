@@ -1,5 +1,6 @@
 """What any HTTP client of inferd offers, and what can go wrong before an upstream has given its answer."""
 
+import asyncio
 import os
 import ssl
 from collections.abc import Callable, Mapping
@@ -58,8 +59,8 @@ def words(problem: BaseException) -> str:
     return type(problem).__name__
 
 
-# What a body is pushed to: takes a piece, and says until when, by the loop's clock, the next one has to come.
-Take = Callable[[bytes], float | None]
+# What a body is pushed to: takes a piece, and says whether it ends the silence; or None, to be handed no more.
+Take = Callable[[bytes], bool | None]
 
 
 class Response(Protocol):
@@ -87,12 +88,12 @@ class Response(Protocol):
         """All that is left of the body, if it is here and has no more than ``most`` bytes; None is always right."""
         ...
 
-    async def push(self, take: Take, until: float) -> bool:
+    async def push(self, take: Take, silence: float) -> bool:
         """Hands the body to ``take`` in the moment it comes, and returns True at its end.
 
-        ``take`` says until when more has to come, or None to be handed no more: then this returns False, and what
-        comes next waits, and makes the upstream wait, for who reads or pushes again. See ``read`` for the failures;
-        the first piece has to come by ``until``. ``take`` must neither block nor raise.
+        Where ``take`` wants no more this returns False, and what comes next waits, and makes the upstream wait, for who
+        reads or pushes again. See ``read`` for the failures; no ``silence`` may be longer than so many seconds, the
+        first of which begins now. ``take`` must neither block nor raise.
         """
         ...
 
@@ -101,13 +102,16 @@ class Response(Protocol):
         ...
 
 
-async def pushed(response: Response, take: Take, until: float) -> bool:
+async def pushed(response: Response, take: Take, silence: float) -> bool:
     """``Response.push`` of one that can only be read."""
-    wait: float | None = until
-    while data := await response.read(wait):
-        wait = take(data)
-        if wait is None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + silence
+    while data := await response.read(until):
+        heard = take(data)
+        if heard is None:
             return False
+        if heard:
+            until = loop.time() + silence
     return True
 
 

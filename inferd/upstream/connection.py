@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
         """Done when more of ``answer``, which must not be complete, may have come; raises what has ended it.
 
         A body that has a ``taker`` is handed to it as it comes, and this is done when all has come or it takes no more.
-        TimeoutError when nothing has come by ``until``, or by when the taker said.
+        TimeoutError when nothing has come by ``until``, or the taker has heard nothing for the ``silence`` it allows.
         """
         if answer.trouble is not None:
             raise answer.trouble
@@ -123,11 +123,22 @@ class Connection(asyncio.Protocol):
             what = "broke off" if answer.status else "is not valid HTTP"
             self._end(answer, Broken(f"the answer {what}: {problem}"))
             return
-        if answer.taker is not None and self._push(answer.taker, answer):
-            return
+        take, body = answer.taker, answer.body
+        if take is not None and len(body) <= MAX_TAKEN:
+            answer.body = b""
+            heard = take(body) if body else False
+            if heard:
+                self.until = self._loop.time() + answer.silence
+            if heard is not None and not answer.complete:
+                return
+            answer.taker = take if heard is not None else None
+        self._tell(answer)
+
+    def _tell(self, answer: "ConnectionResponse") -> None:
+        """Wakes who waits for what came; what is too much makes the upstream wait."""
         if answer.complete:
             self._finish(answer)
-        elif answer.size > self._max_unread and not self.paused:
+        elif len(answer.body) > self._max_unread and not self.paused:
             self.paused = True
             self.transport.pause_reading()
         self._wake()
@@ -142,18 +153,6 @@ class Connection(asyncio.Protocol):
         self._lose(problem)
         self._parser.close()
         self._owner.forget(self)
-
-    def _push(self, take: Take, answer: "ConnectionResponse") -> bool:
-        """Whether ``take`` has taken all that is here, and there is more to come."""
-        if answer.parts:
-            until = take(answer.take())
-            if until is None:
-                answer.taker = None
-                return False
-            sooner, self.until = until < self.until, until
-            if sooner:
-                self._clock.watch(self)
-        return not answer.parts and not answer.complete
 
     def _lose(self, problem: Exception | None) -> None:
         answer = self._answer
@@ -199,53 +198,56 @@ class Connection(asyncio.Protocol):
 class ConnectionResponse(Answer):
     """See Response. It holds its connection only until the answer is complete.
 
-    ``taker`` takes the body as it comes; None while it waits to be read.
+    ``taker`` takes the body as it comes; None while it waits to be read. ``silence`` is what it allows, in seconds.
     """
 
-    __slots__ = ("_connection", "taker")
+    __slots__ = ("_connection", "silence", "taker")
 
     def __init__(self, connection: Connection) -> None:
         super().__init__()
         self.taker: Take | None = None
+        self.silence = 0.0
         self._connection = connection
 
     async def read(self, until: float | None = None) -> bytes:
         """See Response."""
-        while not self.parts:
+        while not self.body:
             if self.complete:
                 return b""
             await self._connection.news(self, until)
-        if self.size > MAX_TAKEN:
+        if len(self.body) > MAX_TAKEN:
             await asyncio.sleep(0)  # More than one turn's work is here: others have theirs in between.
         return self.take()
 
     def whole(self, most: int) -> bytes | None:
         """See Response."""
-        if not self.complete or self.size > most:
+        body = self.body
+        if not self.complete or len(body) > most:
             return None
-        body = b"".join(self.parts)
-        self.drop()
+        self.body = b""
         return body
 
-    async def push(self, take: Take, until: float) -> bool:
+    async def push(self, take: Take, silence: float) -> bool:
         """See Response."""
+        connection, loop = self._connection, asyncio.get_running_loop()
+        self.silence, until = silence, loop.time() + silence
         try:
-            while True:
-                if self.parts:
-                    wait = take(self.take())
-                    if wait is None:
+            while self.body or not self.complete:
+                if self.body:
+                    heard = take(self.take())
+                    if heard is None:
                         return False
-                    until = wait
-                    if self.parts:
+                    if heard:
+                        until = loop.time() + silence
+                    if self.body:
                         await asyncio.sleep(0)  # As in ``read``.
-                elif self.complete:
-                    return True
                 else:
                     self.taker = take
-                    await self._connection.news(self, until)
+                    await connection.news(self, until)
                     if self.taker is None:
                         return False
-                    self.taker = None
+                    self.taker, until = None, connection.until
+            return True
         finally:
             self.taker = None
 
@@ -254,6 +256,6 @@ class ConnectionResponse(Answer):
         if not self.complete:
             self._connection.abort()
         # A connection that is kept holds its last answer until the next.
-        self.drop()
+        self.body = b""
         # Trouble that was raised holds the answer in turn, until the collector comes by.
         self.trouble = None

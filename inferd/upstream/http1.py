@@ -129,46 +129,28 @@ _NO_HEADERS = Headers({})
 class Answer:
     """What has come of one answer so far.
 
-    ``status`` is 0 until the head is whole; ``parts`` is the body that nobody has taken yet, ``size`` its bytes.
-    Once ``complete``, ``reusable`` says whether the connection may carry another request. ``trouble`` is why no more
-    will come of one that is not complete.
+    ``status`` is 0 until the head is whole; ``body`` is what has come of the body and nobody has taken yet. Once
+    ``complete``, ``reusable`` says whether the connection may carry another request. ``trouble`` is why no more will
+    come of one that is not complete.
     """
 
-    __slots__ = ("complete", "headers", "parts", "reusable", "size", "status", "trouble")
+    __slots__ = ("body", "complete", "headers", "reusable", "status", "trouble")
 
     def __init__(self) -> None:
         self.status = 0
         self.headers = _NO_HEADERS
-        self.parts: list[bytes] = []
-        self.size = 0
+        self.body = b""
         self.complete = self.reusable = False
         self.trouble: Trouble | None = None
 
     def take(self) -> bytes:
         """The beginning of the body that is here, MAX_TAKEN bytes at most, which is then no longer."""
-        if self.size > MAX_TAKEN:
-            return self._take_some()
-        data = b"".join(self.parts)
-        self.drop()
-        return data
-
-    def drop(self) -> None:
-        """Nobody will take what is here."""
-        self.parts.clear()
-        self.size = 0
-
-    def _take_some(self) -> bytes:
-        parts, count, size = self.parts, 0, 0
-        while size + len(parts[count]) <= MAX_TAKEN:
-            size += len(parts[count])
-            count += 1
-        if count:
-            data = b"".join(parts[:count])
-            del parts[:count]
-        else:
-            data, parts[0] = parts[0][:MAX_TAKEN], parts[0][MAX_TAKEN:]
-        self.size -= len(data)
-        return data
+        body = self.body
+        if len(body) <= MAX_TAKEN:
+            self.body = b""
+            return body
+        self.body = body[MAX_TAKEN:]
+        return body[:MAX_TAKEN]
 
 
 # In place of a parser whose connection is gone; it is fed nothing.
@@ -215,13 +197,15 @@ class AnswerParser:
             self._fault = self._fault or str(problem)
         parts = self._parts
         if parts:
-            answer.parts += parts
-            answer.size += len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
+            # Nearly always nothing waits there, and one part came: then nothing of it is copied.
+            answer.body += b"".join(parts)
             parts.clear()
             self._bodiless = 0
         else:
             self._bodiless += len(data)
-        if self._fault or self._bodiless > MAX_HEAD:
+            if self._bodiless > MAX_HEAD:
+                self._fault = self._fault or "what frames its body is too long"
+        if self._fault:
             self._refuse(answer)
 
     def end(self) -> None:
@@ -246,7 +230,7 @@ class AnswerParser:
     def _refuse(self, answer: Answer) -> None:
         """Raises for what is wrong with ``answer``; behind a complete one it is the end of the connection only."""
         if not answer.complete:
-            raise NotHttp(self._fault or "what frames its body is too long")
+            raise NotHttp(self._fault)
         answer.reusable = False
 
     # What follows is called by the parser.

@@ -1,11 +1,10 @@
 """A body that is read as it comes, with an end to every silence."""
 
 import asyncio
-from collections.abc import Callable
 
 from inferd.errors import Failure
 from inferd.standing import Standings
-from inferd.upstream.client import Response, Trouble
+from inferd.upstream.client import Response, Take, Trouble
 from inferd.upstream.errand import Errand
 
 
@@ -36,25 +35,21 @@ class Stream:
             self.heard()
         return data
 
-    async def push(self, take: Callable[[bytes], bool | None]) -> bool:
+    async def push(self, take: Take) -> bool:
         """Hands the body to ``take`` in the moment it comes, see Response; True at its end.
 
         ``take`` says whether a chunk was in what it was given, as ``heard`` would; or None to be handed no more: then
-        this returns False, and a new silence begins when you read or push again. See ``read`` for the failures.
+        this returns False. A new silence begins whenever you push, and when you read after that. See ``read`` for the
+        failures.
         """
-
-        def taken(data: bytes) -> float | None:
-            heard = take(data)
-            if heard is None:
-                self.heard()
-                return None
-            if heard or not self._begun:
-                self._begun = True
-                self._until = self._loop.time() + self._idle
-            return self._until
-
+        if not self._begun:
+            # The first of it may take all of the request's time.
+            data = await self.read()
+            if not data or take(data) is None:
+                return not data
+        self.heard()
         try:
-            return await self._response.push(taken, self._wait())
+            return await self._response.push(take, self._idle)
         except (TimeoutError, Trouble) as problem:
             raise self._ill(problem) from None
 

@@ -49,9 +49,9 @@ class Answer:
         self._pieces = []
         return b"".join(pieces)
 
-    async def push(self, take: Take, until: float) -> bool:
+    async def push(self, take: Take, silence: float) -> bool:
         """See Response."""
-        return await pushed(self, take, until)
+        return await pushed(self, take, silence)
 
     def close(self) -> None:
         """Counted."""

@@ -13,19 +13,17 @@ LONG = 20.0  # longer than anything takes
 
 
 class Taker:
-    """Takes what is pushed to it: more by ``within`` seconds, until it is ``full`` pieces."""
+    """Takes what is pushed to it until it is ``full`` pieces, and hears something in all but commas."""
 
-    def __init__(self, within: float = LONG, full: int = 1_000_000) -> None:
+    def __init__(self, full: int = 1_000_000) -> None:
         self.taken: list[bytes] = []
         self.came = asyncio.Event()
-        self._within = within
         self._full = full
-        self._loop = asyncio.get_running_loop()
 
-    def __call__(self, data: bytes) -> float | None:
+    def __call__(self, data: bytes) -> bool | None:
         self.taken.append(data)
         self.came.set()
-        return None if len(self.taken) == self._full else self._loop.time() + self._within
+        return None if len(self.taken) == self._full else data.strip(b",") != b""
 
     async def holds(self, *pieces: bytes) -> None:
         while b"".join(self.taken) != b"".join(pieces):
@@ -40,7 +38,7 @@ def soon(seconds: float) -> float:
 async def test_a_body_is_pushed_as_it_comes_to_its_end(wire: Wire) -> None:
     response = await wire.answered(CHUNKED + b"3\r\none\r\n")
     take = Taker()
-    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    pushing = asyncio.create_task(response.push(take, LONG))
     await take.holds(b"one")
     await wire.say(b"3\r\ntwo\r\n")
     await take.holds(b"one", b"two")
@@ -52,7 +50,7 @@ async def test_a_body_is_pushed_as_it_comes_to_its_end(wire: Wire) -> None:
 
 async def test_what_brings_no_body_is_no_news(wire: Wire) -> None:
     response, take = await wire.answered(CHUNKED), Taker()
-    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    pushing = asyncio.create_task(response.push(take, LONG))
     await asyncio.sleep(0)
     async with counted() as turns:
         for piece in (b"3", b"\r\n", b"one", b"\r\n"):
@@ -64,7 +62,7 @@ async def test_what_brings_no_body_is_no_news(wire: Wire) -> None:
 
 async def test_a_body_that_is_there_is_pushed_at_once(wire: Wire) -> None:
     response, take = await wire.answered(WHOLE), Taker()
-    assert await response.push(take, soon(LONG)) and take.taken == [b"ok"]
+    assert await response.push(take, LONG) and take.taken == [b"ok"]
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -72,7 +70,7 @@ async def test_who_takes_no_more_finds_the_rest_where_it_was(wire: Wire, there: 
     first = b"3\r\none\r\n"
     response = await wire.answered(CHUNKED + first * there)
     take = Taker(full=1)
-    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    pushing = asyncio.create_task(response.push(take, LONG))
     await asyncio.sleep(0)
     await wire.say(first * (not there))
     assert not await pushing
@@ -83,12 +81,12 @@ async def test_who_takes_no_more_finds_the_rest_where_it_was(wire: Wire, there: 
 async def test_an_upstream_waits_for_who_takes_no_more(wire: Wire) -> None:
     response, take = await wire.answered(OK + b"Content-Length: %d\r\n\r\n" % MUCH), Taker(full=1)
     sending = asyncio.create_task(wire.say(b"a" * MUCH))
-    assert not await response.push(take, soon(LONG))
+    assert not await response.push(take, LONG)
     while not wire.connection.paused:
         await asyncio.sleep(0)
     assert not sending.done()
     take = Taker()
-    assert await response.push(take, soon(LONG))
+    assert await response.push(take, LONG)
     await sending
 
 
@@ -106,7 +104,7 @@ async def test_much_is_pushed_piece_by_piece_and_others_have_their_turn(wire: Wi
     if there:
         wire.connection.data_received(much)
     others = asyncio.create_task(other())
-    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    pushing = asyncio.create_task(response.push(take, LONG))
     await asyncio.sleep(0)
     if not there:
         wire.connection.data_received(much)
@@ -118,7 +116,7 @@ async def test_much_is_pushed_piece_by_piece_and_others_have_their_turn(wire: Wi
 
 async def test_what_came_is_pushed_before_the_body_breaks_off(wire: Wire) -> None:
     response, take = await wire.answered(CHUNKED), Taker()
-    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    pushing = asyncio.create_task(response.push(take, LONG))
     await asyncio.sleep(0)
     await wire.say(b"5\r\nhello\r\nzz\r\n")
     with pytest.raises(Broken, match="the answer broke off: Invalid character in chunk size"):
@@ -127,19 +125,30 @@ async def test_what_came_is_pushed_before_the_body_breaks_off(wire: Wire) -> Non
     await wire.gone()
 
 
-@pytest.mark.parametrize("within", [0.01, 2 * LONG])
-async def test_who_waits_for_more_waits_as_long_as_it_said(wire: Wire, within: float) -> None:
-    response, take = await wire.answered(CHUNKED), Taker(within=within)
-    pushing = asyncio.create_task(response.push(take, soon(LONG)))
-    await asyncio.sleep(0)
-    await wire.say(b"3\r\none\r\n")
-    await take.holds(b"one")
-    if within > LONG:
-        assert wire.connection.until > soon(LONG)
-        wire.connection.expire()
+@pytest.mark.parametrize("first", [b"", b"1\r\na\r\n", b"1\r\n,\r\n"])
+async def test_who_hears_nothing_waits_no_longer_than_it_said(wire: Wire, first: bytes) -> None:
+    response, take = await wire.answered(CHUNKED + first), Taker()
+    pushing = asyncio.create_task(response.push(take, 0.01))
+    await take.holds(first[3:4])
     with pytest.raises(TimeoutError):
         await pushing
     wire.connection.expire()
+
+
+@pytest.mark.parametrize("size", [3, MAX_TAKEN + 1])
+async def test_only_what_is_heard_ends_a_silence(wire: Wire, size: int) -> None:
+    response, take = await wire.answered(OK + b"Content-Length: 100000\r\n\r\n"), Taker()
+    pushing = asyncio.create_task(response.push(take, LONG))
+    await asyncio.sleep(0)
+    began = wire.connection.until
+    for piece in (b"," * size, b"a" * size):
+        assert wire.connection.until == began
+        await asyncio.sleep(0.001)
+        wire.connection.data_received(piece)
+        await take.holds(piece)
+        take.taken.clear()
+    assert wire.connection.until > began
+    pushing.cancel()
 
 
 @pytest.mark.parametrize("first", [b"", CHUNKED])
@@ -158,7 +167,7 @@ async def test_who_waits_in_vain_is_told_in_time(wire: Wire, first: bytes) -> No
 
 async def test_who_has_the_connection_next_is_told_in_time_too(wire: Wire) -> None:
     response = await wire.answered(CHUNKED)
-    pushing = asyncio.create_task(response.push(Taker(), soon(LONG)))
+    pushing = asyncio.create_task(response.push(Taker(), LONG))
     turn = asyncio.Event()
 
     async def ask() -> None:
@@ -177,7 +186,7 @@ async def test_who_has_the_connection_next_is_told_in_time_too(wire: Wire) -> No
 
 async def test_a_push_that_was_given_up_takes_nothing_more(wire: Wire) -> None:
     response, take = await wire.answered(CHUNKED), Taker()
-    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    pushing = asyncio.create_task(response.push(take, LONG))
     await asyncio.sleep(0)
     pushing.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -192,11 +201,11 @@ async def test_a_bug_of_who_takes_ends_the_connection_and_leaves_nobody_waiting(
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
     bug = LookupError("bug")
 
-    def take(_: bytes) -> float:
+    def take(_: bytes) -> bool:
         raise bug
 
     response = await wire.answered(CHUNKED)
-    pushing = asyncio.create_task(response.push(take, soon(LONG)))
+    pushing = asyncio.create_task(response.push(take, LONG))
     await asyncio.sleep(0)
     await wire.say(b"3\r\none\r\n")
     with pytest.raises(Broken, match="the answer broke off"):
