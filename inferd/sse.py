@@ -44,13 +44,15 @@ class Decoder:
     none. Text is not decoded: invalid UTF-8 is for whoever reads ``data`` to refuse.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_limit", "_rest")
+    __slots__ = ("_after_cr", "_at_start", "_between", "_limit", "_rest")
 
     def __init__(self, limit: int = MAX_EVENT) -> None:
         self._limit = limit
         self._rest = bytearray()
         self._after_cr = False
         self._at_start = True
+        # Between two events, and nothing of either has to be borne in mind.
+        self._between = False
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that ``data`` completes, in order; see ``whole`` for the failure."""
@@ -66,9 +68,24 @@ class Decoder:
         if self._after_cr or _CR in data:
             data = self._with_plain_line_ends(data)
         # Most reads begin and end with an event.
-        if data[-2:] == b"\n\n" and not self._rest and not self._at_start:
-            return data
-        return self._completed(data)
+        if data[-2:] != b"\n\n" or self._rest or self._at_start:
+            data = self._completed(data)
+        self._between = not (self._rest or self._at_start or self._after_cr)
+        return data
+
+    def value(self, data: bytes, decoder: "msgspec.json.Decoder[Value]") -> Value | None:
+        """What ``decoder`` finds in ``data``, if that is one event and nothing else: so a model's words mostly come.
+
+        None if it is not, or not one line in braces: nothing of ``data`` is taken then, give it to ``whole``.
+        """
+        if self._between and data[:7] == b"data: {" and data[-3:] == b"}\n\n":
+            text = data[6:-2]
+            if _LF not in text and _CR not in text:
+                try:
+                    return decoder.decode(text)
+                except (ValueError, RecursionError):
+                    pass
+        return None
 
     def _completed(self, data: bytes) -> bytes:
         if len(self._rest) > self._limit:

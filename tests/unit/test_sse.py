@@ -171,6 +171,52 @@ def test_what_is_read_at_once_is_what_each_event_holds(pieces: list[bytes]) -> N
         assert found == [msgspec.json.decode(event.data) for event in events(raw)]
 
 
+OBJECTS = msgspec.json.Decoder(dict[str, object])
+
+
+@pytest.mark.parametrize(
+    ("before", "data", "found"),
+    [
+        (b": ping\n\n", b'data: {"a":1}\n\n', {"a": 1}),
+        (b": ping\r\n\r\n", b"data: { }\n\n", {}),
+        (b"", b"data: {}\n\n", None),
+        (b"\xef", b"data: {}\n\n", None),
+        (b"data: [\n", b"data: {}\n\n", None),
+        (b"data: [\r", b"data: {}\n\n", None),
+        (b"data: [\n\r", b"data: {}\n\n", None),
+        (b": ping\n\n", b"data:{}\n\n", None),
+        (b": ping\n\n", b"data: {} \n\n", None),
+        (b": ping\n\n", b"data: {}\n", None),
+        (b": ping\n\n", b"data: {}\r\n\r\n", None),
+        (b": ping\n\n", b"data: {\r}\n\n", None),
+        (b": ping\n\n", b"data: {\ndata: }\n\n", None),
+        (b": ping\n\n", b"data: {}\n\ndata: {}\n\n", None),
+        (b": ping\n\n", b"data: {}{}\n\n", None),
+        (b": ping\n\n", b'data: {"a":' + b"[" * 100_000 + b"}\n\n", None),
+    ],
+)
+def test_an_event_that_is_an_object_and_nothing_else_is_read_at_once(
+    before: bytes, data: bytes, found: dict[str, object] | None
+) -> None:
+    decoder = Decoder()
+    decoder.whole(before)
+    assert decoder.value(data, OBJECTS) == found
+
+
+READS = [b"data: {}\n\n", b'data: {"a":1}\n\n', b"data: {\r}\n\n", b"\r", b"\n", b"data: {", b"}\n\n", b": ping\n\n"]
+
+
+@given(st.lists(st.sampled_from(READS), max_size=12))
+def test_an_event_that_is_read_at_once_is_the_one_there_is(reads: list[bytes]) -> None:
+    quick, thorough = Decoder(), Decoder()
+    for data in [b"\n\n", *reads]:
+        found, there = quick.value(data, OBJECTS), thorough.feed(data)
+        if found is None:
+            assert quick.feed(data) == there
+        else:
+            assert [found] == [msgspec.json.decode(event.data) for event in there]
+
+
 def test_each_line_becomes_an_event() -> None:
     assert encode_each(b"{}\n") == encode(b"{}")
     assert encode_each(b'{"a":1}\n{}\n[]\n') == encode(b'{"a":1}') + encode(b"{}") + encode(b"[]")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 from typing import Generic, TypeVar
 
 import msgspec
@@ -39,6 +38,7 @@ class EventReader(Generic[Chunk, Item]):
         self._end: Failure | None = None
         self._ended = False
         self._first: list[Item] | None = None
+        self._write: Callable[[list[Item]], object]
 
     def items(self, chunks: list[Chunk]) -> list[Item]:
         """What ``chunks`` hold, which came together; each is given once, in order."""
@@ -64,9 +64,9 @@ class EventReader(Generic[Chunk, Item]):
         """See Piped; ends as the iteration would, and what was iterated over before does not come again."""
         if not self._first_written(write):
             await ready()
-        take = partial(self._take, write)
+        self._write = write
         while not self._ended:
-            if await self._pushed(take):
+            if await self._pushed():
                 self._finish_early()
             elif not self._ended:
                 await ready()
@@ -77,9 +77,9 @@ class EventReader(Generic[Chunk, Item]):
         first, self._first = self._first, None
         return first is None or write(first)
 
-    async def _pushed(self, take: Callable[[bytes], bool | None]) -> bool:
+    async def _pushed(self) -> bool:
         try:
-            return await self._stream.push(take)
+            return await self._stream.push(self._take)
         except Failure as failure:
             if not self.finished:
                 self._finish(failure)
@@ -88,14 +88,15 @@ class EventReader(Generic[Chunk, Item]):
 
     async def _next(self) -> list[Item]:
         batches: list[list[Item]] = []
+        self._write = batches.append
         while not batches and not self._ended:
             data = await self._more()
             if not data:
                 self._finish_early()
-            elif self._take(batches.append, data) is not False:
+            elif self._take(data) is not False:
                 self._stream.heard()
         if batches:
-            return batches[0]
+            return batches.pop()
         if self._end is not None:
             raise self._end
         raise StopAsyncIteration
@@ -109,25 +110,28 @@ class EventReader(Generic[Chunk, Item]):
             self._finish(failure)
             raise
 
-    def _take(self, write: Callable[[list[Item]], object], data: bytes) -> bool | None:
+    def _take(self, data: bytes) -> bool | None:
         """Writes what the events hold that ``data`` completes, if anything; False if it completes none.
 
-        None at the end, or when ``write`` takes no more.
+        None at the end, or when the writer takes no more.
         """
+        # What nearly all reads hold, at a fraction of the cost.
+        chunk = self._framing.value(data, self.decoder)
+        items = self._others(data) if chunk is None else self.items([chunk])
+        if items and not self._write(items) or self._ended:
+            return None
+        return items is not None
+
+    def _others(self, data: bytes) -> list[Item] | None:
+        """What the events hold that ``data`` completes; None if it completes none."""
         try:
             lines = self._framing.whole(data)
         except EventTooLarge:
             self._finish(self._broken("an event of the stream is too large"))
             return None
-        # What nearly all reads hold, at a fraction of the cost.
         chunks = values(lines, self.decoder)
-        items = self._others(lines) if chunks is None else self.items(chunks)
-        if items and not write(items) or self._ended:
-            return None
-        return items is not None
-
-    def _others(self, lines: bytes) -> list[Item] | None:
-        """What the events in ``lines`` hold; None if there are none."""
+        if chunks is not None:
+            return self.items(chunks)
         if lines.endswith(_DONE):
             chunks = values(lines[: -len(_DONE)], self.decoder)
             if chunks is not None:
