@@ -107,12 +107,17 @@ class Http(msgspec.Struct, eq=False):
         """What the answer is written to; None once the client has left."""
         return self.connection.transport
 
-    def write(self, data: "bytes | memoryview") -> None:
-        """Sends ``data`` as it is; ConnectionResetError when the client has left."""
-        transport = self.connection.transport
+    def write(self, data: "bytes | memoryview") -> bool:
+        """Sends ``data`` as it is; False if the next should wait for ``drain``, for the client takes less than is sent.
+
+        ConnectionResetError when the client has left.
+        """
+        connection = self.connection
+        transport = connection.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has left")
         transport.write(data)
+        return not connection.writing_paused
 
     @property
     def writing_paused(self) -> bool:

@@ -122,21 +122,21 @@ class EventStream:
             self._http.abort()
             raise ConnectionResetError("the client does not read") from None
 
-    def _write(self, events: bytes, last: bytes = b"") -> None:
+    def _write(self, events: bytes, last: bytes = b"") -> bool:
+        """Sends ``events``; False if the client takes no more for now."""
         self._active = self._loop.time()
         chunk = b"%x\r\n%b\r\n%b" % (len(events), events, last) if self._chunked else events
         if self._unsent:
             chunk, self._unsent = self._unsent + chunk, b""
-        self._http.write(chunk)
+        return self._http.write(chunk)
 
     def _sent(self, batch: Sequence[Any]) -> bool:
         """Sends ``batch``; False if the client takes no more for now, or has left."""
         try:
-            self._write(sse.encode_each(self._encode(batch)))
+            return self._write(sse.encode_each(self._encode(batch)))
         except ConnectionError:
             self._left = True
             return False
-        return not self._http.writing_paused
 
     def _finish(self, events: bytes) -> None:
         self._ended = True

@@ -71,6 +71,14 @@ def test_what_is_written_goes_to_the_client_as_long_as_it_is_there() -> None:
     transport.abort.assert_called_once_with()
 
 
+@pytest.mark.parametrize("paused", [True, False])
+def test_who_writes_is_told_whether_the_client_keeps_up(paused: bool) -> None:
+    http = unsent("GET", "/x")
+    connected(http)
+    http._connection = Mock(transport=http.transport, writing_paused=paused)
+    assert http.write(b"a") is not paused
+
+
 async def test_how_much_a_client_takes_is_the_connection_s_to_say() -> None:
     http = unsent("GET", "/x")
     assert not http.writing_paused and http.transport is None
