@@ -38,20 +38,25 @@ class Dialer:
         """Gives up names that are still looked up."""
         self._names.close()
 
-    async def dial(self, origin: Origin, make: Callable[[], Connection]) -> Connection:
-        """What ``make`` makes, connected to ``origin``.
+    async def dial(self, origin: Origin, make: Callable[[], Connection], until: float | None = None) -> Connection:
+        """What ``make`` makes, connected to ``origin``; TimeoutError if it is not by ``until``, by the loop's clock.
 
         HostUnknown, Refused, Untrusted or Unreachable say why there is no connection.
         """
         self.pending += 1
+        end = asyncio.get_running_loop().time() + self._timeout
+        hurried = until is not None and until < end
         try:
-            async with asyncio.timeout(self._timeout) as limit:
+            async with asyncio.timeout_at(until if hurried else end) as limit:
                 return await self._first(origin, await self._allowed(origin), make)
         except ssl.SSLCertVerificationError as problem:
             raise Untrusted(f"the upstream's certificate is not trusted: {words(problem)}") from None
         except OSError as problem:
-            told = "no connection within [upstream] connect_timeout" if limit.expired() else words(problem)
-            raise Unreachable(told) from None
+            if not limit.expired():
+                raise Unreachable(words(problem)) from None
+            if hurried:
+                raise
+            raise Unreachable("no connection within [upstream] connect_timeout") from None
         finally:
             self.pending -= 1
 
@@ -71,7 +76,7 @@ class Dialer:
                 allowed.append(address)
         if not allowed:
             raise refusal
-        return _interleaved(allowed)
+        return allowed if len(allowed) == 1 else _interleaved(allowed)
 
     async def _first(self, origin: Origin, addresses: list[str], make: Callable[[], Connection]) -> Connection:
         """The first connection that comes about: an address is tried once the one before it failed or is slow.

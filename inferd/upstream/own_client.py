@@ -1,7 +1,5 @@
 """The upstream client of inferd's own: HTTP/1.1 on the loop's transports, several times cheaper than a general one."""
 
-import asyncio
-
 from inferd.upstream.addresses import AddressPolicy
 from inferd.upstream.client import Refused, Request, Response, Unreachable
 from inferd.upstream.clock import Clock
@@ -46,8 +44,7 @@ class OwnClient:
                 # The upstream had closed it, and not a byte was answered. Others in the pool may be as dead.
                 if self._pool.closed:
                     raise
-        async with asyncio.timeout_at(until):
-            connection = await self._dialer.dial(origin, lambda: self._made(origin))
+        connection = await self._dialer.dial(origin, lambda: self._made(origin), until)
         return await connection.exchange(message, until)
 
     async def close(self) -> None:

@@ -241,10 +241,13 @@ async def test_an_upstream_that_leaves_during_the_handshake_is_unreachable(pool:
             await dialer().dial(*to(origin._replace(tls=True), pool))
 
 
-async def test_an_upstream_that_never_shakes_hands_is_given_up(pool: Pool) -> None:
+@pytest.mark.parametrize(("timeout", "within"), [(0.05, LONG), (LONG, 0.05)])
+async def test_an_upstream_that_never_shakes_hands_is_given_up(pool: Pool, timeout: float, within: float) -> None:
+    expected, told = (Unreachable, r"\[upstream\] connect_timeout") if timeout < within else (TimeoutError, "^$")
     async with serving(hold) as origin:
-        with pytest.raises(Unreachable, match=r"no connection within \[upstream\] connect_timeout"):
-            await dialer(timeout=0.05).dial(*to(origin._replace(tls=True), pool))
+        with pytest.raises(expected, match=told):
+            until = asyncio.get_running_loop().time() + within
+            await dialer(timeout=timeout).dial(*to(origin._replace(tls=True), pool), until)
 
 
 async def test_whoever_gives_up_leaves_no_connection(pool: Pool) -> None:
