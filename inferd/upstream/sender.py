@@ -6,8 +6,7 @@ request's time, and every attempt takes a place at the limit, because the provid
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 import msgspec
 
@@ -61,18 +60,16 @@ class Sender:
         self.standings.well(errand.call.endpoint.inference_id)
         return Answer(response.headers, body)
 
-    @asynccontextmanager
-    async def stream(self, errand: Errand) -> AsyncIterator[Stream]:
+    def stream(self, errand: Errand) -> "Streaming":
         """Entering means the upstream said yes; leaving, however, means the connection is released."""
+        return Streaming(self, errand)
+
+    async def _open(self, errand: Errand) -> tuple[Response, Stream]:
         response = await self._attempt(errand)
         if isinstance(response, Refusal):
             response = await self._again(errand, response)
         self.standings.well(errand.call.inference_id)
-        try:
-            yield Stream(response, errand, self.standings, self._idle)
-            await _drain(response)
-        finally:
-            response.close()
+        return response, Stream(response, errand, self.standings, self._idle)
 
     async def _again(self, errand: Errand, refusal: Refusal) -> Response:
         """The answer to a later attempt, the first having come to ``refusal``."""
@@ -144,6 +141,28 @@ class Sender:
         """``failure``, noted as what befell the endpoint's upstream."""
         self.standings.ill(errand.call.inference_id, failure)
         return failure
+
+
+class Streaming:
+    """See ``Sender.stream``. As a generator it would be shorter, and take four times as long."""
+
+    __slots__ = ("_errand", "_response", "_sender")
+
+    def __init__(self, sender: Sender, errand: Errand) -> None:
+        self._sender = sender
+        self._errand = errand
+        self._response: Response
+
+    async def __aenter__(self) -> Stream:
+        self._response, stream = await self._sender._open(self._errand)
+        return stream
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                await _drain(self._response)
+        finally:
+            self._response.close()
 
 
 async def _refusal(errand: Errand, response: Response) -> Refusal:
