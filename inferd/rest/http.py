@@ -117,7 +117,7 @@ class Http(msgspec.Struct, eq=False):
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has left")
         transport.write(data)
-        return not connection.writing_paused
+        return not connection.paused
 
     @property
     def writing_paused(self) -> bool:

@@ -1,7 +1,7 @@
 """The openai service: OpenAI itself and every server that speaks as it does (vLLM, llama.cpp, Ollama …)."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
@@ -17,6 +17,7 @@ from inferd.services.openai import chat_completion, completion
 from inferd.services.openai.chunked import ChunkedTask
 from inferd.services.openai.embeddings import EmbeddingsTask
 from inferd.services.openai.errands import Errands, settings_of, task_settings_of
+from inferd.services.openai.reading import Reading
 from inferd.services.openai.info import settings_info
 from inferd.services.openai.settings import (
     SCOPE,
@@ -133,31 +134,21 @@ class OpenAIService:
             return await self._chunked.passages(call, request.input, chunking, user)
         return Embeddings(await self._embeddings.vectors(call, request.input, user))
 
-    @asynccontextmanager
-    async def stream_completion(
+    def stream_completion(
         self, call: Call, request: InferenceRequest
-    ) -> AsyncIterator[AsyncIterator[Sequence[str]]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[str]]]:
         """See InferenceService."""
         call = self._begun(call, request)
         body = completion.body(settings_of(call), request.input, task_settings_of(call).user, stream=True)
-        errand = await self._errands.made(call, body)
-        async with self._tools.sender.stream(errand) as stream:
-            reader = completion.TextReader(errand.call, stream)
-            await reader.start()
-            yield reader
+        return Reading(self._tools.sender, self._errands.made(call, body), completion.TextReader)
 
-    @asynccontextmanager
-    async def chat_completion(
+    def chat_completion(
         self, call: Call, request: ChatCompletionRequest
-    ) -> AsyncIterator[AsyncIterator[Sequence[Chunk]]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Chunk]]]:
         """See InferenceService."""
         call = self._errands.begun(call, task_settings_of(call))
         body = chat_completion.body(settings_of(call), request, task_settings_of(call).user)
-        errand = await self._errands.made(call, body)
-        async with self._tools.sender.stream(errand) as stream:
-            reader = chat_completion.ChunkReader(errand.call, stream)
-            await reader.start()
-            yield reader
+        return Reading(self._tools.sender, self._errands.made(call, body), chat_completion.ChunkReader)
 
     def settings_info(self) -> Mapping[str, SettingInfo]:
         """See InferenceService."""

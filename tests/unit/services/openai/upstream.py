@@ -41,9 +41,9 @@ class Reply:
         """See Response."""
         return None
 
-    async def push(self, take: Take, until: float) -> bool:
+    async def push(self, take: Take, silence: float) -> bool:
         """See Response."""
-        return await pushed(self, take, until)
+        return await pushed(self, take, silence)
 
     def close(self) -> None:
         """See Response."""
