@@ -41,10 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser(typed: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="inferd", description="Elasticsearch's Inference API, without Elasticsearch.")
     parser.add_argument("--version", action="version", version=f"inferd {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    # With its name given, argparse need not format a usage to find that out.
+    commands = parser.add_subparsers(prog=parser.prog, required=True, metavar="COMMAND")
     # No option that goes before the command takes a value.
     meant = next((each for each in typed if not each.startswith("-")), None)
-    for name, place, told in _COMMANDS + _STATE_COMMANDS:
+    every = _COMMANDS + _STATE_COMMANDS
+    # The other ones are there to be listed, which only an option before the command asks for, or a wrong one.
+    for name, place, told in [each for each in every if each[:1] == tuple(typed[:1])] or every:
         command = commands.add_parser(name, help=told)
         if name == meant:
             module = import_module(place)
