@@ -1,7 +1,6 @@
 """Spans of time as Elasticsearch writes them: ``30s``, ``1500ms``, ``2m`` (TimeValue)."""
 
 import re
-from fractions import Fraction
 from functools import lru_cache
 
 from inferd.errors import IllegalArgument, NumberFormat
@@ -50,8 +49,7 @@ def text_of(seconds: float) -> str:
     nanoseconds = round(seconds * 1_000_000_000)
     for unit, size in reversed(_UNITS.items()):
         if nanoseconds >= size:
-            tenths = int(Fraction(nanoseconds * 10, size))
-            whole, tenth = divmod(tenths, 10)
+            whole, tenth = divmod(nanoseconds * 10 // size, 10)
             return f"{whole}.{tenth}{unit}" if tenth else f"{whole}{unit}"
     return "0s"
 
