@@ -22,10 +22,9 @@ import os
 import secrets
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from inferd.cipher import Cipher
@@ -96,8 +95,7 @@ class MasterKey:
         return hmac.digest(extracted, f"inferd/1/{purpose}".encode() + b"\x01", "sha256")[:length]
 
 
-@dataclass(frozen=True)
-class KeyPlaces:
+class KeyPlaces(NamedTuple):
     """Where the master key is looked for: the systemd credential, if there is one, else the file."""
 
     credential: Path | None
