@@ -47,11 +47,17 @@ def _make(path: Path, vault: Vault) -> None:
         part.unlink(missing_ok=True)
         part_journal.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        os.fchmod(descriptor, 0o600)
-        os.close(descriptor)
-        with contextlib.closing(connect(part, 0)) as connection:
-            migrate(connection, 0)
-            connection.execute("INSERT INTO keys VALUES (?, ?)", (vault.key_id, vault.check))
+        try:
+            os.fchmod(descriptor, 0o600)
+            with contextlib.closing(connect(part, 0)) as connection:
+                # Nothing of it counts before the rename, so it is synced once and as a whole.
+                connection.execute("PRAGMA synchronous = OFF")
+                migrate(connection, 0)
+                connection.execute("INSERT INTO keys VALUES (?, ?)", (vault.key_id, vault.check))
+            os.fsync(descriptor)
+        finally:
+            # Not earlier: that would end SQLite's locks on the file.
+            os.close(descriptor)
         part_journal.unlink(missing_ok=True)
         part.rename(path)
         files.sync_folder(path.parent)

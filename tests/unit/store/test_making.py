@@ -115,3 +115,16 @@ def test_a_database_that_cannot_be_made_leaves_the_next_start_free(
             opened(folder)
     assert "endpoints.sqlite" not in files(folder)
     opened(folder)
+
+
+def test_a_new_database_is_synced_before_it_has_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    opened(folder)
+    made = synced.index("endpoints.sqlite.new")
+    assert folder.name in synced[made + 1 :]
