@@ -10,8 +10,8 @@ from inferd.config import load
 
 # What a daemon does not import before it needs it, which may be at night.
 LATE = (
-    "ctypes", "inferd.chunking.passages", "inferd.cipher", "inferd.exposition", "inferd.upstream.aiohttp_client",
-    "numpy", "orjson",
+    "aiohttp.http_exceptions", "ctypes", "inferd.chunking.passages", "inferd.cipher",
+    "inferd.exposition", "inferd.upstream.aiohttp_client", "numpy", "orjson", "yarl",
 )  # fmt: skip
 
 

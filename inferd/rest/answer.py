@@ -3,16 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
-from aiohttp.http import HttpVersion, HttpVersion10, HttpVersion11
 
 from inferd.errors import Failure, envelope
 from inferd.rest.filter_path import filtered
-from inferd.rest.http import Http
+from inferd.rest.http import HTTP_10, HTTP_11, Http
 from inferd.rest.media_type import JSON, answered
 from inferd.rest.pretty import pretty
 
@@ -33,8 +31,8 @@ _BODILESS = (204, 304)
 
 # What must be said of the connection's future, for it is not what the version takes for granted.
 _FUTURES = {
-    (HttpVersion10, True): "Connection: keep-alive\r\n",
-    (HttpVersion11, False): "Connection: close\r\n",
+    (HTTP_10, True): "Connection: keep-alive\r\n",
+    (HTTP_11, False): "Connection: close\r\n",
 }
 
 _JSON_HEADERS = {**PRODUCT, "Content-Type": JSON}
@@ -93,7 +91,7 @@ class Answer(msgspec.Struct, eq=False):
             self.keep_alive = asked.keep_alive and "Connection" not in headers
         framing = b""
         if length is None:
-            if version == HttpVersion11:
+            if version == HTTP_11:
                 framing = b"Transfer-Encoding: chunked\r\n"
             else:
                 self.keep_alive = False
@@ -104,7 +102,7 @@ class Answer(msgspec.Struct, eq=False):
 
 
 @lru_cache(256)
-def _beginning(version: HttpVersion, kept: bool, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+def _beginning(version: tuple[int, int], kept: bool, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
     """The status line and ``headers``, which are nearly always the same, and what becomes of the connection."""
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
@@ -115,10 +113,11 @@ def _beginning(version: HttpVersion, kept: bool, status: int, headers: tuple[tup
     return said.encode("utf-8", "ignore")
 
 
+# Asked for at every answer, and the same for a second.
 @lru_cache(1)
 def _end(now: int) -> bytes:
-    """The date, which for thousands of answers is the same, and the end of the head."""
-    return f"Date: {formatdate(now, usegmt=True)}\r\n\r\n".encode()
+    """The date (RFC 9110, 5.6.7), and the end of the head; no locale is ever set that had other names for days."""
+    return time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n\r\n", time.gmtime(now)).encode()
 
 
 def json(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

@@ -2,13 +2,13 @@
 
 import asyncio
 import zlib
-
-from aiohttp.http import HttpVersion11
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.streams import StreamReader
+from typing import TYPE_CHECKING
 
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
-from inferd.rest.http import Http
+from inferd.rest.http import HTTP_11, Http
+
+if TYPE_CHECKING:
+    from aiohttp.streams import StreamReader
 
 # One step of unpacking, after which others have their turn: below a millisecond.
 _STEP = 256 * 1024
@@ -60,17 +60,20 @@ def _invite(request: Http) -> None:
     """Tells a client that waits for it to go on and send its body (RFC 9110, 10.1.1); curl does from a megabyte on."""
     if request.head.headers["Expect"].strip().lower() != "100-continue":
         raise StatusFailure("Expect header names an expectation that cannot be met: only 100-continue can", 417)
-    if request.head.version >= HttpVersion11 and request.transport is not None:
+    if request.head.version >= HTTP_11 and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-async def _arriving(request: Http, content: StreamReader, limit: int, timeout: float) -> bytes:
+async def _arriving(request: Http, content: "StreamReader", limit: int, timeout: float) -> bytes:
     if content.at_eof():
         return b""
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     if "Expect" in request.head.headers:
         _invite(request)
+    # There already: the body comes by aiohttp.
+    from aiohttp.http_exceptions import HttpProcessingError
+
     try:
         async with asyncio.timeout(timeout):
             return await _received(content, limit)
@@ -80,7 +83,7 @@ async def _arriving(request: Http, content: StreamReader, limit: int, timeout: f
         raise StatusFailure("the request body is malformed", 400) from None
 
 
-async def _received(content: StreamReader, limit: int) -> bytes:
+async def _received(content: "StreamReader", limit: int) -> bytes:
     parts, size = [], 0
     while part := await content.readany():
         parts.append(part)

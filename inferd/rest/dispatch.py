@@ -5,7 +5,6 @@ import secrets as randomness
 from collections.abc import Callable
 from itertools import count
 
-from aiohttp.http import HttpVersion10
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, METH_ALL
 
 from inferd.auth import Guard
@@ -13,7 +12,7 @@ from inferd.errors import Document, Failure, FlatFailure, IllegalArgument, Statu
 from inferd.log import Log, RequestLine, where
 from inferd.rest import answer, body, media_type
 from inferd.rest.answer import Answer
-from inferd.rest.http import Http
+from inferd.rest.http import HTTP_10, Http
 from inferd.rest.parts import Parts
 from inferd.rest.request import Request, arrived, asked_of, opaque_id
 from inferd.rest.routing import Router
@@ -40,7 +39,7 @@ class Dispatcher:
         """The answer, in every case; only a client that left gets none."""
         head = http.head
         if head.asked is None:
-            if head.version < HttpVersion10:
+            if head.version < HTTP_10:
                 return self._refuse_ancient(http)
             try:
                 head.asked = asked_of(head, self._router.find(head.method, head.raw_path))

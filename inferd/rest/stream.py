@@ -6,11 +6,11 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
-from aiohttp.http import HttpVersion11
 
 from inferd import sse
 from inferd.errors import Document, Failure
 from inferd.rest.answer import PRODUCT, Answer
+from inferd.rest.http import HTTP_11
 from inferd.rest.request import Request
 
 Item = TypeVar("Item")
@@ -55,7 +55,7 @@ class EventStream:
         self._encode: Callable[[Sequence[Any]], bytes]
         # It leaves with the first event.
         self._unsent = self._answer.head(self._http, None)
-        self._chunked = self._http.head.version == HttpVersion11
+        self._chunked = self._http.head.version == HTTP_11
 
     async def send(
         self, batches: AsyncIterator[Sequence[Item]], encode: Callable[[Sequence[Item]], bytes]

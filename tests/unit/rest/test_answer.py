@@ -7,11 +7,11 @@ from unittest.mock import AsyncMock, Mock
 
 import msgspec
 import pytest
-from aiohttp.http import HttpVersion10
 
 from inferd.errors import EndpointNotFound, RequestTimedOut
 from inferd.rest import answer
 from inferd.rest.answer import Answer
+from inferd.rest.http import HTTP_10
 from inferd.rest.media_type import VENDOR_JSON
 from inferd.rest.request import Request
 from inferd.rest.routing import Route
@@ -156,7 +156,7 @@ def test_a_body_of_unknown_length_is_sent_in_chunks_or_ends_with_the_connection(
     chunked, old = Answer(), Answer()
     assert b"\r\nTransfer-Encoding: chunked\r\n" in chunked.head(unsent("GET", "/x"), None)
     http = unsent("GET", "/x")
-    http.head.version = HttpVersion10
+    http.head.version = HTTP_10
     assert b"Transfer-Encoding" not in old.head(http, None)
     assert (chunked.keep_alive, old.keep_alive) == (True, False)
     closing = Answer()
