@@ -2,7 +2,6 @@
 
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 
@@ -11,6 +10,11 @@ class _Package(ModuleType):
     """Becomes the package it stands for when it is asked for a name that is no submodule's."""
 
     def __getattr__(self, name: str) -> object:
+        if name == "__version__":
+            # What many submodules ask of their package; to be told takes a tenth of a start.
+            from importlib.metadata import version
+
+            return version(self.__name__)
         if find_spec(f"{self.__name__}.{name}") is not None:
             return import_module(f"{self.__name__}.{name}")
         self.__class__ = ModuleType  # type: ignore[assignment]  # a plain module from now on
@@ -30,6 +34,4 @@ def defer(name: str) -> None:
         return
     package = module_from_spec(spec)
     package.__class__ = _Package
-    # What many submodules ask of their package.
-    package.__dict__["__version__"] = version(name)
     sys.modules[name] = package

@@ -8,15 +8,14 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
-from aiohttp import web
 from multidict import CIMultiDictProxy
 from yarl import URL
 
 from inferd.app import App, assembled
 from inferd.config import load
-from inferd.daemon.acceptor import BACKLOG
 from inferd.log import Log
 from inferd.simulator import Simulator
+from tests.taking import taking
 
 API_KEY = "sk-0123456789abcdef"
 
@@ -108,14 +107,7 @@ async def served(folder: Path, **options: str) -> AsyncIterator[Served]:
         environ |= {name.upper(): value for name, value in options.items()}
         config = load(None, {f"INFERD_{name}": value for name, value in environ.items()})
         async with assembled(config, {}, Log(config.log, log), "127.0.0.1") as app:
-            runner = web.ServerRunner(app.server, shutdown_timeout=1)
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0, backlog=BACKLOG)
-            await site.start()
-            try:
-                async with aiohttp.ClientSession(
-                    skip_auto_headers=_OWN_HEADERS, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
-                ) as http:
-                    yield Served(app, runner.addresses[0][1], simulator, log, http)
-            finally:
-                await runner.cleanup()
+            async with taking(app.server) as port, aiohttp.ClientSession(
+                skip_auto_headers=_OWN_HEADERS, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+            ) as http:
+                yield Served(app, port, simulator, log, http)

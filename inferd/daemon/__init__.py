@@ -13,6 +13,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ import msgspec
 
 from inferd import __version__, systemd
 from inferd.app import App, assembled
+from inferd.aside import Aside
 from inferd.config import BadConfiguration, Config, load
 from inferd.daemon.acceptor import Acceptor, connection_limit
 from inferd.daemon.draining import drain
@@ -35,6 +37,9 @@ from inferd.store import StoreUnusable
 
 # What aiohttp still has to close after the drain is nobody's work any more. It waits twice as long as it is told.
 CLEANUP_TIME = 0.5
+
+# So long after the start those who have waited for it come first, and what can be done later is. Seconds.
+QUIET_AFTER = 2.0
 
 
 class Launch(NamedTuple):
@@ -100,10 +105,18 @@ async def _live(launch: Launch, config: Config, environ: MutableMapping[str, str
         stack.callback(asyncio.create_task(give_back(lambda: len(app.parts.open), app.parts.aside)).cancel)
         log.info("ready", version=__version__, url=url, endpoints=len(app.parts.store), pid=os.getpid())
         notifier.ready(status())
+        stack.callback(asyncio.create_task(_import_the_rest(app.parts.aside)).cancel)
         await stop.wait()
         notifier.stopping()
         await drain(app, acceptor, again, log, take_waiting=not listening.passed)
     log.info("stopped")
+
+
+async def _import_the_rest(aside: Aside) -> None:
+    """Imports beside the loop what most clients do without; whoever needs it earlier has the loop wait for it."""
+    await asyncio.sleep(QUIET_AFTER)
+    await aside.run(import_module, "inferd.rest.aiohttp_server")
+    gc.freeze()
 
 
 async def _end_connections(server: Server) -> None:

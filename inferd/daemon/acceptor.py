@@ -81,8 +81,9 @@ class Acceptor:
         """Accepts from now on."""
         for listening in self._sockets:
             listening.listen(BACKLOG)
+            # What is accepted has these, too. A client whose machine is gone is noticed by the kernel, in hours.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if listening.family != socket.AF_UNIX:
-                # What is accepted has it, too.
                 listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
         self._server.on_disconnect = self._resume
         self._resume()

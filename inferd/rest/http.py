@@ -58,16 +58,15 @@ class Head:
 
 
 class Connection(Protocol):
-    """What a request wants of the connection it came by; ``transport`` is None once the client has left.
-
-    ``paused`` is True while the client takes less than is sent. ``known`` is the last head with a length in it, and the
-    bytes before and behind that: see ``message.read``.
-    """
+    """What a request wants of the connection it came by; ``transport`` is None once the client has left."""
 
     transport: asyncio.Transport | None
     remote: str | None
-    paused: bool
-    known: tuple[bytes, bytes, Head] | None
+
+    @property
+    def paused(self) -> bool:
+        """True while the client takes less than is sent."""
+        ...
 
     async def drained(self) -> None:
         """Returns once more may be sent; ConnectionError when the client has left."""

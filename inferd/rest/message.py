@@ -6,6 +6,7 @@ anything about how the connection goes on.
 """
 
 import re
+from typing import Protocol
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -36,7 +37,13 @@ _HEADER = re.compile(r"\r\n([^:]++): ([^\r]++)")
 _LENGTH = re.compile(rf"\r\n(?i:content-length): ([0-9]{{1,{MAX_DIGITS}}}+)(?![^\r])")
 
 
-def read(data: bytes, connection: Connection) -> tuple[Http, int] | None:
+class Source(Connection, Protocol):
+    """Where requests come from; ``known`` is the last head with a length in it, and the bytes before and behind that."""
+
+    known: tuple[bytes, bytes, Head] | None
+
+
+def read(data: bytes, connection: Source) -> tuple[Http, int] | None:
     """The common request that ``data``, which came by ``connection``, begins with, and what is missing of its body.
 
     That is a number of bytes, negative if there are more than one request's. None for what is not common, and for less
@@ -54,7 +61,7 @@ def read(data: bytes, connection: Connection) -> tuple[Http, int] | None:
     return _read(head, body, connection)
 
 
-def _read(raw: bytes, body: bytes, connection: Connection) -> tuple[Http, int] | None:
+def _read(raw: bytes, body: bytes, connection: Source) -> tuple[Http, int] | None:
     if not raw.isascii():
         return None
     text = raw.decode()

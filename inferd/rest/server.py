@@ -1,93 +1,77 @@
-"""aiohttp's server as a long-running daemon needs it: quiet about broken messages, silent about itself, and fast.
+"""The server: takes connections, and answers the common request at once, without a parser and the machinery behind it.
 
-aiohttp owns every connection. The common request is served at once by the connection's task, without aiohttp's parser
-and the machinery behind it; a connection that brings anything else is aiohttp's from then on. Both ways use the same
-requests and answers, so that nobody can tell them apart.
-
-What is used of aiohttp's insides is named in ``INSIDES``; a test says when it is no longer there.
+A connection that brings anything else is aiohttp's from then on. Both ways use the same requests and answers, so that
+nobody can tell them apart.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
-from aiohttp import web_server
-from aiohttp.web_protocol import RequestHandler
-
-from inferd.errors import Failure, IllegalArgument, StatusFailure
 from inferd.log import Log
-from inferd.rest import answer, message
+from inferd.rest import message
 from inferd.rest.answer import Answer
-from inferd.rest.http import Head, Http, made
+from inferd.rest.http import Head, Http
+
+if TYPE_CHECKING:
+    from inferd.rest import aiohttp_server
 
 Dispatch = Callable[[Http], Awaitable[Answer]]
-
-# How long an unread body is still taken in after its request was refused, so that the client can read why. Seconds.
-LINGERING = 2.0
 
 # Bytes of a request whose end is waited for before aiohttp takes it, or of what came too early; and for how long such
 # an end is waited for, in seconds: many clients send a head and its body separately, but right after each other.
 MAX_HELD = 64 * 1024
 PATIENCE = 0.01
 
-# Names of RequestHandler's that are not promised, all of them used in this file only.
-INSIDES = (
-    "_close", "_drain_helper", "_drain_waiter", "_force_close", "_keepalive", "_keepalive_handle",
-    "_keepalive_timeout", "_loop", "_next_keepalive_close_time", "_process_keepalive", "_reading_paused",
-    "_task_handler", "_waiter",
-)  # fmt: skip
 
-
-class _Connection(RequestHandler):
-    """aiohttp would echo a malformed message to its sender and log it with a traceback: key and all."""
+class _Connection(asyncio.Protocol):
+    """One client's; see inferd.rest.http.Connection for what its requests want of it."""
 
     __slots__ = (
-        "_handed_over", "_held", "_inferd", "_log", "_patience", "_serving", "known", "paused", "remote",
+        "_closing", "_held", "_idle_until", "_loop", "_next", "_patience", "_room", "_server", "_serving", "_task",
+        "_timer", "known", "paused", "remote", "transport",
     )  # fmt: skip
 
-    def __init__(self, manager: "Server", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
-        super().__init__(manager, loop=loop, **kwargs)
-        self._inferd = manager
-        self._log = manager.log
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+        self._loop = server.loop
+        # It serves one request after the other, and waits for the next in between.
+        self._task: asyncio.Task[None] | None = None
         self._serving: Http | None = None
-        # What came and is not served yet; aiohttp's parser has seen nothing at all until it is handed over.
+        self._next: asyncio.Future[None] | None = None
+        # What came and is not served yet.
         self._held = b""
         self._patience: asyncio.TimerHandle | None = None
-        self._handed_over = False
-        self.remote: str | None = None
+        self._closing = False
+        # What whoever waits until more may be sent waits for.
+        self._room: asyncio.Future[None] | None = None
         self.known: tuple[bytes, bytes, Head] | None = None
-        # Asked for at every write; aiohttp's own word for it is a property.
         self.paused = False
+        self.remote: str | None = None
+        self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol; with TLS this comes after the handshake."""
-        super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         # That of a Unix socket has no name.
         self.remote = peer[0] if isinstance(peer, tuple) else None
-        self._inferd.connected += 1
+        self._server.began(self)
+        self._idle_until = self._loop.time() + self._server.keepalive_timeout
+        self._timer: asyncio.TimerHandle | None = self._loop.call_at(self._idle_until, self._look_in)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """See asyncio.Protocol."""
-        super().connection_lost(exc)
-        self._stop_waiting()
-        self._inferd.connected -= 1
-        self._inferd.on_disconnect()
-
-    def pause_writing(self) -> None:
-        """See asyncio.Protocol."""
-        super().pause_writing()
-        self.paused = True
-
-    def resume_writing(self) -> None:
-        """See asyncio.Protocol."""
-        super().resume_writing()
-        self.paused = False
+        self._end()
+        if self._room is not None and not self._room.done():
+            self._room.set_exception(ConnectionResetError("the client has left"))
+        if self._serving is not None and self._task is not None:
+            self._task.cancel()
+        self._server.left()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        if self._handed_over or self._close or self._force_close:
-            super().data_received(data)
+        if self._closing:
             return
         if self._held:
             data = self._held + data
@@ -103,15 +87,51 @@ class _Connection(RequestHandler):
             self._held = data
             self._hand_over()
 
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self.paused = False
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    async def drained(self) -> None:
+        """See inferd.rest.http.Connection."""
+        if self.transport is None:
+            raise ConnectionResetError("the client has left")
+        if self.paused:
+            self._room = self._loop.create_future()
+            await self._room
+
+    def close(self) -> None:
+        """Begins nothing more; what is served is the last."""
+        self._closing = True
+        self._stop_waiting()
+
+    async def shutdown(self, timeout: float) -> None:
+        """Closes the connection, at the latest when its request was given ``timeout`` seconds to end."""
+        self.close()
+        if self._serving is not None and self._task is not None:
+            await asyncio.wait([self._task], timeout=timeout)
+        if self._serving is not None and self._task is not None:
+            self._task.cancel()
+        self._leave()
+
     def _begin(self, http: Http) -> None:
         if self._held:
             self._held = b""
             self._stop_waiting()
-        self._inferd.requests_count += 1
         self._serving = http
-        # It is not there while the task is about to look for what comes next.
-        if self._waiter is not None:
-            self._waiter.set_result(None)
+        if self._task is None:
+            self._task = self._loop.create_task(self._serve())
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
 
     def _wait_for_more(self, data: bytes) -> None:
         self._held = data
@@ -126,128 +146,133 @@ class _Connection(RequestHandler):
 
     def _hand_over(self) -> None:
         """From now on the connection is aiohttp's."""
+        transport = self.transport
+        assert transport is not None  # or nobody would have sent anything
+        self._end()
+        self._server.hand_over(transport, self.remote, self._held, paused=self.paused)
+
+    def _end(self) -> None:
         self._stop_waiting()
-        self._handed_over = True
-        data, self._held = self._held, b""
-        super().data_received(data)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.transport = None
+        self._wake()
+        self._server.connections.discard(self)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
 
-    async def start(self) -> None:
-        """See RequestHandler: what the connection's task does; it serves the common requests until it hands over."""
-        while self._keepalive and not self._handed_over:
-            if self._serving is not None:
-                await self._serve(self._serving)
-            else:
-                self._waiter = self._loop.create_future()
-                try:
-                    await self._waiter
-                finally:
-                    self._waiter = None
-        if self._handed_over:
-            await super().start()
-
-    async def _serve(self, http: Http) -> None:
-        kept = False
+    async def _serve(self) -> None:
+        kept = True
         try:
-            response = await self._inferd.dispatch(http)
-            if not response.prepared:
-                await response.prepare(http)
-            kept = bool(response.keep_alive)
+            while kept and self._serving is not None:
+                kept = await self._answer(self._serving) and not self._closing and self.transport is not None
+                self._serving = None
+                if kept:
+                    await self._rest()
         except (asyncio.CancelledError, ConnectionError):
             # There is nobody to be told. A task that ends cancelled keeps the exception, and with it all that the
             # request had at hand, until the collector comes to what is old: days.
             pass
         finally:
-            self._serving = None
-            self._go_on(kept)
+            self._serving = self._task = None
+            self._leave()
 
-    def _go_on(self, kept: bool) -> None:
-        """Does what aiohttp does after a request: closes, or rests for some time, or takes what has come."""
-        transport = self.transport
-        self._keepalive = kept and not self._close and not self._force_close and transport is not None
-        if transport is None:
-            return
-        if not self._keepalive:
-            self._task_handler = None
-            transport.close()
-            return
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self._keepalive_handle is None:
-            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
-        if self._held:
+    async def _answer(self, http: Http) -> bool:
+        """Answers, and says whether there may be a next request."""
+        response = await self._server.dispatch(http)
+        if not response.prepared:
+            await response.prepare(http)
+        return bool(response.keep_alive)
+
+    async def _rest(self) -> None:
+        """Returns with the next request, which may have come already, or when there will be none."""
+        self._idle_until = self._loop.time() + self._server.keepalive_timeout
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._idle_until, self._look_in)
+        if self._held and self.transport is not None:
             data, self._held = self._held, b""
-            transport.resume_reading()
+            self.transport.resume_reading()
             self.data_received(data)
+        if self._serving is None and self.transport is not None:
+            self._next = self._loop.create_future()
+            await self._next
 
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """See BaseProtocol, which would look for messages each time a body is read, though none can be held up."""
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
-
-    async def shutdown(self, timeout: float | None = 15.0) -> None:
-        """Closes the connection, at the latest when its request was given ``timeout`` seconds to end."""
-        self._force_close = True
-        if self._serving is not None and self._task_handler is not None:
-            await asyncio.wait([self._task_handler], timeout=timeout)
-            if self._task_handler is not None:
-                self._task_handler.cancel()
-        await super().shutdown(timeout)
-
-    async def drained(self) -> None:
-        """See Connection."""
-        if self._drain_waiter is not None and self._drain_waiter.cancelled():
-            # Whoever waited was cut; aiohttp would hand the cancellation on to whoever waits next.
-            self._drain_waiter = None
-        await self._drain_helper()
-
-    def handle_error(
-        self, request: Any, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> Any:
-        """The answer to a message that is no HTTP; nothing of it is repeated anywhere."""
-        kind = type(exc).__name__
-        if status == 400:
-            self._log.malformed(request.remote, kind)
-            told: Failure = IllegalArgument("the request is not valid HTTP")
+    def _look_in(self) -> None:
+        """Closes a connection that has been idle for too long."""
+        self._timer = None
+        if self._serving is not None:
+            # The end of the request sets the timer anew.
+            return
+        if self._loop.time() < self._idle_until:
+            self._timer = self._loop.call_at(self._idle_until, self._look_in)
         else:
-            # The dispatcher itself has failed, which answers everything else.
-            self._log.error("bug", exception=kind, where="dispatch")
-            told = StatusFailure("an internal error of inferd; its log has the place", 500)
-        response = answer.failure(told)
-        response.force_close()
-        return response
+            self._leave()
+
+    def _leave(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
 
 
-class Server(web_server.Server):
-    """Makes one connection handler for each client; hand it to whoever accepts connections.
+class Server:
+    """Makes one protocol for each client; hand it to whoever accepts connections.
 
-    ``keepalive_timeout`` in seconds also bounds how long a client may take over its first request's head.
-    ``connected`` is the number of clients; ``on_disconnect`` is called after one of them has gone.
+    ``keepalive_timeout`` in seconds also bounds how long a client may take over a request's head. ``connected`` is the
+    number of clients; ``on_disconnect`` is called after one of them has gone. It must be made inside the running loop.
     """
 
     def __init__(self, dispatch: Dispatch, log: Log, *, keepalive_timeout: float) -> None:
-        super().__init__(
-            cast(Any, dispatch),
-            request_factory=cast(Any, made),
-            handler_cancellation=True,
-            keepalive_timeout=keepalive_timeout,
-            lingering_time=LINGERING,
-            max_line_size=message.MAX_LINE,
-            max_field_size=message.MAX_LINE,
-            access_log=None,
-            # inferd unpacks bodies itself: aiohttp's way ends in a 500 on broken ones and blocks the loop on others.
-            auto_decompress=False,
-        )
+        self.loop = asyncio.get_running_loop()
         self.dispatch = dispatch
-        self.log = log
+        self.keepalive_timeout = keepalive_timeout
+        self.connections: set[_Connection] = set()
         self.connected = 0
         self.on_disconnect: Callable[[], None] = _nothing
+        self.log = log
+        self._aiohttp: "aiohttp_server.Server | None" = None
 
-    def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+    def __call__(self) -> asyncio.Protocol:
+        return _Connection(self)
+
+    def began(self, connection: _Connection) -> None:
+        """Counts one more client."""
+        self.connections.add(connection)
+        self.connected += 1
+
+    def left(self) -> None:
+        """Counts one client less."""
+        self.connected -= 1
+        self.on_disconnect()
+
+    def hand_over(self, transport: asyncio.Transport, remote: str | None, data: bytes, *, paused: bool) -> None:
+        """Leaves a connection to aiohttp; see its ``go_on``."""
+        if self._aiohttp is None:
+            # A third of a start: the daemon imports it when it is ready, beside its work.
+            from inferd.rest.aiohttp_server import Server as AiohttpServer
+
+            self._aiohttp = AiohttpServer(
+                self.dispatch, self.log, self.left, keepalive_timeout=self.keepalive_timeout
+            )
+        self._aiohttp.go_on(transport, remote, data, paused=paused)
+
+    def pre_shutdown(self) -> None:
+        """Lets every connection end with the request it has."""
+        for connection in self.connections:
+            connection.close()
+        if self._aiohttp is not None:
+            self._aiohttp.pre_shutdown()
+
+    async def shutdown(self, timeout: float) -> None:
+        """Closes every connection, at the latest when its request was given ``timeout`` seconds to end.
+
+        aiohttp waits twice as long as it is told.
+        """
+        ending = [connection.shutdown(timeout) for connection in self.connections]
+        if self._aiohttp is not None:
+            ending.append(self._aiohttp.shutdown(timeout))
+        await asyncio.gather(*ending)
 
 
 def _nothing() -> None:

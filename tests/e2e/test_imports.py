@@ -13,8 +13,8 @@ TELLING = ("-X", "importtime", "-m", "inferd")
 
 # Libraries that are large or slow to import, and what first wants them is not a start.
 LATE = {
-    "aiohttp", "aiohttp.client", "aiohttp.web", "cryptography", "http.server", "icu", "numpy", "orjson",
-    "prometheus_client",
+    "aiohttp", "aiohttp.client", "aiohttp.web", "aiohttp.web_protocol", "cryptography", "http.server", "icu", "numpy",
+    "orjson", "prometheus_client", "yarl",
 }  # fmt: skip
 
 
@@ -32,10 +32,14 @@ async def test_a_daemon_that_has_had_nothing_to_do_has_imported_no_library_for_i
         async with client.get(f"{daemon.url}/metrics") as answer:
             assert "process_resident_memory_bytes" in await answer.text()
         after_a_scrape = _imported(daemon.log_file.read_text())
+        async with client.get(f"{daemon.url}/", headers={"Connection": "close"}) as answer:
+            assert answer.status == 200
+        after_something_uncommon = _imported(daemon.log_file.read_text())
         await daemon.stopped()
-    assert "aiohttp.web_protocol" in at_rest and not LATE & at_rest
+    assert "inferd.rest.server" in at_rest and not LATE & at_rest
     # So the names are told by which they are looked for.
     assert "prometheus_client" in after_a_scrape
+    assert "aiohttp.web_protocol" in after_something_uncommon and "aiohttp.client" not in after_something_uncommon
 
 
 async def test_the_client_of_aiohttp_is_imported_where_it_is_asked_for(tmp_path: Path) -> None:

@@ -48,8 +48,7 @@ async def test_the_parts_are_those_that_the_configuration_asks_for(tmp_path: Pat
         assert app.parts.connections() == {"leased": 0, "available": 0, "pending": 0}
         assert app.parts.services.named("openai").name == "openai"
         assert len(app.parts.store) == 0
-        connection = app.server()
-        assert connection.keepalive_timeout == 7
+        assert app.server.keepalive_timeout == 7
 
 
 @pytest.mark.parametrize(("name", "kind"), [("inferd", OwnClient), ("aiohttp", AiohttpClient)])

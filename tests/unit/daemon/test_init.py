@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from inferd import daemon
+from inferd.aside import Aside
 from inferd.daemon import Launch, run
 from inferd.daemon.sockets import listen
 from tests.certificates import write_certificate
@@ -191,3 +192,13 @@ def test_the_command_line_goes_before_the_configuration(tmp_path: Path) -> None:
     file.write_text('[server]\nlisten = "127.0.0.1:1"\n')
     assert daemon.configured(Launch(file, None, False), {}).server.listen == "127.0.0.1:1"
     assert daemon.configured(Launch(file, "127.0.0.1:2", False), {}).server.listen == "127.0.0.1:2"
+
+
+async def test_what_few_clients_need_is_imported_once_it_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "inferd.rest.aiohttp_server"
+    monkeypatch.setattr(daemon, "QUIET_AFTER", 0.0)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    aside = Aside()
+    await daemon._import_the_rest(aside)
+    aside.close()
+    assert name in sys.modules and gc.get_freeze_count() > 0

@@ -22,13 +22,28 @@ UNFINISHED = request("POST", "/x", "Content-Length: 9") + b"{}"
 
 
 class Recorded(asyncio.Transport):
-    """Keeps what is written."""
+    """Keeps what is written, and hands what comes to whom the connection belongs by then."""
 
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
         self.closed = False
         self.waits = False
+        self.protocol: asyncio.BaseProtocol | None = None
+
+    def receives(self, data: bytes) -> None:
+        """``data`` comes."""
+        assert isinstance(self.protocol, asyncio.Protocol)
+        self.protocol.data_received(data)
+
+    def loses(self) -> None:
+        """The client leaves."""
+        assert isinstance(self.protocol, asyncio.Protocol)
+        self.protocol.connection_lost(None)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """See asyncio.Transport."""
+        self.protocol = protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """See asyncio.Transport."""
@@ -69,7 +84,8 @@ async def echo(http: Http) -> Answer:
     body = b"unread"
     if "blind" not in head.raw_path:
         body = b"".join([part async for part in http.content.iter_any()]) if http.content else http.body or b""
-    told = answer.text(f"{head.method} {head.raw_path} {head.version} {http.remote} {head.query_string} {body!r}")
+    version = tuple(head.version)
+    told = answer.text(f"{head.method} {head.raw_path} {version} {http.remote} {head.query_string} {body!r}")
     if "close" in head.raw_path:
         told.force_close()
     return told
@@ -86,6 +102,7 @@ async def connected(
     """A connection of a new server, ``rest`` turns old, and where it writes."""
     transport, connection = Recorded(), made_server(dispatch, keepalive_timeout)()
     assert isinstance(connection, _Connection)
+    transport.set_protocol(connection)
     connection.connection_made(transport)
     await turns(rest)
     return connection, transport

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import msgspec
-from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from inferd.config import Log as LogConfig
@@ -17,6 +16,7 @@ from inferd.rest.http import Head, Http
 from inferd.rest.parts import Parts
 from inferd.rest.routing import Route, Router
 from inferd.rest.server import Server
+from tests.taking import taking
 
 
 class Serving(NamedTuple):
@@ -81,11 +81,5 @@ async def serving(parts: Parts, routes: Sequence[Route]) -> AsyncIterator[Servin
     stream = io.StringIO()
     log = Log(LogConfig(level="debug"), stream)
     server = Server(Dispatcher(Router(routes), parts, log), log, keepalive_timeout=30)
-    runner = web.ServerRunner(server, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield Serving(runner.addresses[0][1], stream, server)
-    finally:
-        await runner.cleanup()
+    async with taking(server) as port:
+        yield Serving(port, stream, server)

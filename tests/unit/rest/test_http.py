@@ -75,7 +75,7 @@ def test_what_is_written_goes_to_the_client_as_long_as_it_is_there() -> None:
 def test_who_writes_is_told_whether_the_client_keeps_up(paused: bool) -> None:
     http = unsent("GET", "/x")
     connected(http)
-    http._connection = Mock(transport=http.transport, writing_paused=paused)
+    http.connection = Mock(transport=http.transport, paused=paused)
     assert http.write(b"a") is not paused
 
 

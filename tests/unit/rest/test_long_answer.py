@@ -1,10 +1,11 @@
 """Long answers: the same bytes as short ones, sent in steps."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from inferd.aside import Aside
 from inferd.config import Log as LogConfig
@@ -14,6 +15,7 @@ from inferd.rest.http import Http
 from inferd.rest.long_answer import QUICK, LongAnswer, listed
 from inferd.rest.server import Server
 from inferd.steps import LONG
+from tests.taking import taking
 
 ITEM = msgspec.Raw(b'{"a":"%b"}' % (b"x" * QUICK))
 
@@ -45,24 +47,19 @@ async def test_items_may_be_a_member_of_objects(aside: Aside, items: list[msgspe
     assert response.body == msgspec.json.encode({"name": [{"item": item} for item in items]})
 
 
-async def serve(response: Answer) -> tuple[web.ServerRunner, int]:
+def serving(response: Answer) -> AbstractAsyncContextManager[int]:
     async def handle(_: Http) -> Answer:
         return response
 
-    runner = web.ServerRunner(Server(handle, Log(LogConfig()), keepalive_timeout=30))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    return runner, runner.addresses[0][1]
+    return taking(Server(handle, Log(LogConfig()), keepalive_timeout=30))
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"x" * LONG, b"ab" * 5_000_000])
 async def test_it_arrives_whole(body: bytes) -> None:
-    runner, port = await serve(LongAnswer(body=body))
-    async with ClientSession() as client, client.get(f"http://127.0.0.1:{port}/") as answer:
-        assert answer.headers["Content-Length"] == str(len(body))
-        assert await answer.read() == body
-    await runner.cleanup()
+    async with serving(LongAnswer(body=body)) as port, ClientSession() as client:
+        async with client.get(f"http://127.0.0.1:{port}/") as answer:
+            assert answer.headers["Content-Length"] == str(len(body))
+            assert await answer.read() == body
 
 
 async def test_it_leaves_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +71,7 @@ async def test_it_leaves_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         plain(self, data)
 
     monkeypatch.setattr(Http, "write", noted)
-    runner, port = await serve(LongAnswer(body=b"x" * (LONG * 3 + 1)))
-    async with ClientSession() as client, client.get(f"http://127.0.0.1:{port}/") as answer:
-        assert len(await answer.read()) == LONG * 3 + 1
-    await runner.cleanup()
+    async with serving(LongAnswer(body=b"x" * (LONG * 3 + 1))) as port, ClientSession() as client:
+        async with client.get(f"http://127.0.0.1:{port}/") as answer:
+            assert len(await answer.read()) == LONG * 3 + 1
     assert steps[1:] == [LONG, LONG, LONG, 1]

@@ -34,11 +34,11 @@ async def _spoken(pieces: Sequence[bytes], pause: int, rest: int = 2) -> tuple[b
     connection, transport = await connected(echo, rest=rest)
     for piece in pieces:
         if not transport.closed:
-            connection.data_received(piece)
+            transport.receives(piece)
         await turns(pause)
     await turns(TURNS * 8)
     result = DATE.sub(b"", transport.written), transport.closed
-    connection.connection_lost(None)
+    transport.loses()
     await turns(2)
     return result
 
@@ -180,44 +180,44 @@ def test_a_body_that_follows_its_head_is_waited_for() -> None:
 async def test_a_body_that_is_late_or_long_is_aiohttp_s_to_wait_for() -> None:
     with _noted() as seen:
         connection, transport = await connected(echo)
-        connection.data_received(UNFINISHED)
+        transport.receives(UNFINISHED)
         assert seen == []
         async with asyncio.timeout(10):
             while not seen:
                 await asyncio.sleep(0.001)
-        connection.data_received(b"1234567")
+        transport.receives(b"1234567")
         await turns(TURNS)
         assert seen == ["handed over"] and b"{}1234567" in transport.written
-        connection.connection_lost(None)
+        transport.loses()
         await turns(2)
     with _noted() as seen:
-        connection, _ = await connected(echo)
-        connection.data_received(request("POST", "/x", f"Content-Length: {MAX_HELD}") + b"{")
+        connection, transport = await connected(echo)
+        transport.receives(request("POST", "/x", f"Content-Length: {MAX_HELD}") + b"{")
         assert seen == ["handed over"]
-        connection.connection_lost(None)
+        transport.loses()
         await turns(2)
 
 
 async def test_a_client_that_leaves_before_its_body_is_there_is_forgotten() -> None:
     with _noted() as seen:
         connection, transport = await connected(echo)
-        connection.data_received(UNFINISHED)
-        connection.connection_lost(None)
+        transport.receives(UNFINISHED)
+        transport.loses()
         await asyncio.sleep(PATIENCE * 2)
         assert (seen, transport.written, connection._patience) == ([], b"", None)
 
 
 async def test_a_client_that_sends_without_end_before_its_answer_is_made_to_wait() -> None:
     connection, transport = await connected(echo)
-    connection.data_received(MESSAGES["slow"])
+    transport.receives(MESSAGES["slow"])
     more = MESSAGES["get"] * (MAX_HELD // len(MESSAGES["get"]) + 1)
-    connection.data_received(more[:100])
+    transport.receives(more[:100])
     assert not transport.waits
-    connection.data_received(more[100:])
+    transport.receives(more[100:])
     assert transport.waits
     async with asyncio.timeout(30):
         while transport.written.count(b"200 OK") < 1 + more.count(b"GET"):
             await asyncio.sleep(0)
     assert not transport.waits
-    connection.connection_lost(None)
+    transport.loses()
     await turns(2)

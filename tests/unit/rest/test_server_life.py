@@ -1,19 +1,15 @@
 """The life of a connection whose requests are served at once: leaving, waiting, resting, ending."""
 
-import ast
 import asyncio
-import inspect
-import re
 from typing import Any
 
 import pytest
-from aiohttp.web_protocol import RequestHandler
 
 from inferd.rest import answer
 from inferd.rest.answer import Answer
 from inferd.rest.http import Http
-from inferd.rest.server import INSIDES, Dispatch, _Connection
-from tests.unit.rest.recorded import GET, POST, TURNS, UNFINISHED, connected, echo, turns
+from inferd.rest.server import Dispatch
+from tests.unit.rest.recorded import GET, POST, TURNS, connected, echo, turns
 
 
 class Held:
@@ -36,33 +32,33 @@ class Held:
 
 async def test_a_client_that_leaves_ends_its_request_at_once() -> None:
     held = Held()
-    connection, _ = await connected(held)
-    connection.data_received(POST)
+    connection, transport = await connected(held)
+    transport.receives(POST)
     await turns(2)
-    assert (held.begun, connection._inferd.connected) == (1, 1)
-    connection.connection_lost(None)
+    assert (held.begun, connection._server.connected) == (1, 1)
+    transport.loses()
     await turns(2)
-    assert (held.cancelled, connection._inferd.connected, connection._serving) == (1, 0, None)
+    assert (held.cancelled, connection._server.connected, connection._serving) == (1, 0, None)
 
 
 async def test_what_comes_while_a_request_is_served_waits_for_its_end() -> None:
     held = Held()
     connection, transport = await connected(held)
     for _ in range(3):
-        connection.data_received(POST)
+        transport.receives(POST)
     await turns(TURNS)
     assert held.begun == 1
     held.go.set()
     await turns(TURNS)
     assert held.begun == 3 and transport.written.count(b"fine") == 3
-    connection.connection_lost(None)
+    transport.loses()
 
 
 async def test_a_connection_is_not_idle_while_its_request_is_served() -> None:
     held = Held()
     connection, transport = await connected(held, keepalive_timeout=0.01)
-    connection.data_received(POST)
-    while connection._keepalive_handle is not None:
+    transport.receives(POST)
+    while connection._timer is not None:
         await asyncio.sleep(0.005)
     assert not transport.closed
     held.go.set()
@@ -71,7 +67,7 @@ async def test_a_connection_is_not_idle_while_its_request_is_served() -> None:
         while not transport.closed:
             await asyncio.sleep(0.005)
     assert b"fine" in transport.written
-    connection.connection_lost(None)
+    transport.loses()
 
 
 async def test_a_server_that_ends_waits_for_what_is_served_and_closes_what_is_idle() -> None:
@@ -93,7 +89,7 @@ async def test_a_server_that_ends_waits_for_what_is_served_and_closes_what_is_id
 async def test_a_server_that_ends_does_not_wait_for_ever() -> None:
     held = Held()
     connection, transport = await connected(held)
-    connection.data_received(POST)
+    transport.receives(POST)
     await turns(2)
     connection.close()
     await connection.shutdown(0.01)
@@ -120,11 +116,11 @@ async def test_a_bug_that_leaves_no_answer_closes_the_connection(
     told: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: told.append(context))
     connection, transport = await connected(broken)
-    connection.data_received(GET)
+    transport.receives(GET)
     await turns(TURNS)
     assert transport.closed and transport.written == b""
     assert [str(context["exception"]) for context in told] == [told_by_the_loop]
-    connection.connection_lost(None)
+    transport.loses()
 
 
 async def test_a_client_that_left_unnoticed_is_no_error() -> None:
@@ -133,10 +129,10 @@ async def test_a_client_that_left_unnoticed_is_no_error() -> None:
         return answer.text("nobody is there")
 
     connection, transport = await connected(late)
-    connection.data_received(GET)
+    transport.receives(GET)
     await turns(TURNS)
     assert transport.written == b"" and connection._serving is None
-    connection.connection_lost(None)
+    transport.loses()
 
 
 async def test_an_answer_that_has_been_sent_is_not_sent_again() -> None:
@@ -147,10 +143,10 @@ async def test_an_answer_that_has_been_sent_is_not_sent_again() -> None:
 
     connection, transport = await connected(sent)
     for _ in range(2):
-        connection.data_received(GET)
+        transport.receives(GET)
         await turns(TURNS)
     assert transport.written.count(b"fine") == 2 and not transport.closed
-    connection.connection_lost(None)
+    transport.loses()
 
 
 async def test_the_next_answer_waits_until_a_slow_client_has_taken_the_one_before() -> None:
@@ -160,17 +156,17 @@ async def test_the_next_answer_waits_until_a_slow_client_has_taken_the_one_befor
     connection, transport = await connected(fine)
     connection.pause_writing()
     for _ in range(2):
-        connection.data_received(GET)
+        transport.receives(GET)
         await turns(TURNS)
     assert transport.written.count(b"fine") == 1
     connection.resume_writing()
     await turns(TURNS)
     assert transport.written.count(b"fine") == 2
-    connection.connection_lost(None)
+    transport.loses()
 
 
 async def test_who_waits_after_another_was_cut_is_not_cut_with_it() -> None:
-    connection, _ = await connected(echo)
+    connection, transport = await connected(echo)
     connection.pause_writing()
     cut = asyncio.create_task(connection.drained())
     await turns(2)
@@ -181,35 +177,48 @@ async def test_who_waits_after_another_was_cut_is_not_cut_with_it() -> None:
     assert cut.cancelled() and not other.done()
     connection.resume_writing()
     await other
-    connection.connection_lost(None)
+    transport.loses()
 
 
-async def test_reading_goes_on_after_a_body_was_held_up() -> None:
+async def test_a_client_that_was_slow_while_nobody_waited_is_waited_for_no_more() -> None:
     connection, transport = await connected(echo)
-    connection.data_received(UNFINISHED)
-    connection._hand_over()
-    connection.pause_reading()
-    connection.data_received(b"1234567" + GET)
-    connection.resume_reading()
+    connection.pause_writing()
+    connection.resume_writing()
+    await connection.drained()
+    transport.loses()
+
+
+async def test_who_waits_for_a_client_that_leaves_is_told() -> None:
+    connection, transport = await connected(echo)
+    connection.pause_writing()
+    waiting = asyncio.create_task(connection.drained())
+    await turns(2)
+    transport.loses()
+    with pytest.raises(ConnectionResetError):
+        await waiting
+    with pytest.raises(ConnectionResetError):
+        await connection.drained()
+
+
+async def test_nothing_is_begun_on_a_connection_that_ends() -> None:
+    held = Held()
+    connection, transport = await connected(held)
+    connection.close()
+    transport.receives(POST)
     await turns(TURNS)
-    assert transport.written.count(b"200 OK") == 2
-    connection.connection_lost(None)
+    assert held.begun == 0 and not transport.closed
+    transport.loses()
+    # Whoever ends all connections may not have heard yet.
+    await connection.shutdown(1)
 
 
-def test_aiohttp_still_has_the_insides_that_are_used() -> None:
-    known = {name for kind in RequestHandler.__mro__ for name in vars(kind)}
-    missing = set(INSIDES) - known
-    assert not missing, f"aiohttp has changed, read its web_protocol.py again before you take it: {sorted(missing)}"
-    assert _used() == set(INSIDES)
-
-
-def _used() -> set[str]:
-    """The names with an underscore that the connection uses of itself, less its own."""
-    own = {name for name in vars(_Connection) if name.startswith("_")} - set(INSIDES)
-    tree = ast.parse(inspect.getsource(_Connection))
-    names = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Call)
-    }
-    return {name for name in names if re.fullmatch("_[a-z][a-z_]*", name)} - own
+async def test_a_connection_that_is_used_is_not_closed_at_the_end_of_its_first_rest() -> None:
+    connection, transport = await connected(echo)
+    first = connection._timer
+    assert first is not None
+    transport.receives(GET)
+    await turns(TURNS)
+    connection._look_in()
+    assert connection._timer is not None and connection._timer.when() > first.when() and not transport.closed
+    first.cancel()
+    transport.loses()
