@@ -18,13 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the daemon until it is told to stop; the exit status."""
-    # What is imported stays: to look for garbage meanwhile is a tenth of a start.
+    # What is made now stays: to look for garbage meanwhile is a tenth of a start. The daemon does when it is ready.
     gc.disable()
     # Its server is wanted. Its client, which comes first in the package, reads the system's certificates, twice: all
     # in all a quarter of a start, and 5 MB.
     defer("aiohttp")
+    # The package asks for its own version, and importlib.metadata is a tenth of a start.
+    defer("aiolimiter")
     from inferd import daemon
 
-    gc.enable()
     launch = daemon.Launch(arguments.config, arguments.listen, arguments.simulate, arguments.pace)
     return daemon.run(launch, os.environ)

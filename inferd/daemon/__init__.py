@@ -145,6 +145,8 @@ def _settle_memory() -> None:
     """
     gc.freeze()
     gc.set_threshold(1_000, 5, 10_000)
+    # The start does without.
+    gc.enable()
 
 
 @asynccontextmanager

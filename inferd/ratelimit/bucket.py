@@ -2,7 +2,8 @@
 
 import math
 
-from aiolimiter import AsyncLimiter
+# Not from the package itself: see inferd.serve.
+from aiolimiter.leakybucket import AsyncLimiter
 
 # Seconds of late timers that a small bucket makes up for. Timers are a millisecond late at best and some more beside
 # busy streams; a loop that stands still longer than this has lost its turns for good rather than sent them in a heap.
