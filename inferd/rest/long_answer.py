@@ -11,7 +11,7 @@ from inferd.rest.http import Http
 from inferd.rest.media_type import JSON
 from inferd.steps import LONG, joined, list_parts
 
-# Bytes of JSON that are put together in a tenth of a millisecond: less than it takes to hand them to a thread and back.
+# Bytes of JSON that take a tenth of a millisecond to put together: less than the way to a thread and back.
 QUICK = 1024 * 1024
 
 
