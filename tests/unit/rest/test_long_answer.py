@@ -17,7 +17,7 @@ from inferd.rest.server import Server
 from inferd.steps import LONG
 from tests.taking import taking
 
-ITEM = msgspec.Raw(b'{"a":"%b"}' % (b"x" * QUICK))
+LARGE = msgspec.Raw(b'{"a":"%b"}' % (b"x" * QUICK))
 
 
 @pytest.fixture
@@ -33,15 +33,16 @@ async def test_a_short_list_is_an_answer_like_any_other(aside: Aside) -> None:
     assert response.body == b'{"name":[1,[2]]}'
 
 
-async def test_a_long_list_has_the_same_form(aside: Aside) -> None:
-    response = await listed(aside, "name", [ITEM, ITEM])
+@pytest.mark.parametrize("items", [[LARGE, LARGE], [msgspec.Raw(b"1")] * 5000])
+async def test_a_long_list_has_the_same_form(aside: Aside, items: list[msgspec.Raw]) -> None:
+    response = await listed(aside, "name", items)
     assert isinstance(response, LongAnswer)
-    assert response.body == msgspec.json.encode({"name": [ITEM, ITEM]})
+    assert response.body == msgspec.json.encode({"name": items})
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["X-elastic-product"] == "Elasticsearch"
 
 
-@pytest.mark.parametrize("items", [[msgspec.Raw(b"[1]"), msgspec.Raw(b"[2]")], [ITEM, ITEM]])
+@pytest.mark.parametrize("items", [[msgspec.Raw(b"[1]"), msgspec.Raw(b"[2]")], [LARGE, LARGE]])
 async def test_items_may_be_a_member_of_objects(aside: Aside, items: list[msgspec.Raw]) -> None:
     response = await listed(aside, "name", items, "item")
     assert response.body == msgspec.json.encode({"name": [{"item": item} for item in items]})
