@@ -1,6 +1,7 @@
 """Makes connections: resolves, judges every address, tries them as RFC 8305 has it, and speaks TLS."""
 
 import asyncio
+import math
 import socket
 import ssl
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from itertools import zip_longest
 
 from inferd.upstream.addresses import AddressPolicy, AddressRefused
 from inferd.upstream.client import HostUnknown, Refused, Unreachable, Untrusted, words
+from inferd.upstream.clock import Clock, Limit
 from inferd.upstream.connection import Connection
 from inferd.upstream.http1 import Origin
 from inferd.upstream.names import Names
@@ -20,12 +22,19 @@ class Dialer:
     """Connects within ``timeout`` seconds, resolving and TLS included, to what ``policy`` allows.
 
     Made inside the running loop. ``ca_file`` names certificates to trust instead of the system's; OSError if it cannot
-    be used.
+    be used. ``clock`` ends its waits.
     """
 
     def __init__(
-        self, policy: AddressPolicy, *, timeout: float, ca_file: str = "", next_after: float = NEXT_ADDRESS_AFTER
+        self,
+        policy: AddressPolicy,
+        *,
+        timeout: float,
+        ca_file: str = "",
+        next_after: float = NEXT_ADDRESS_AFTER,
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock or Clock()
         self._policy = policy
         self._timeout = timeout
         self._next_after = next_after
@@ -38,21 +47,21 @@ class Dialer:
         """Gives up names that are still looked up."""
         self._names.close()
 
-    async def dial(self, origin: Origin, make: Callable[[], Connection], until: float | None = None) -> Connection:
+    async def dial(self, origin: Origin, make: Callable[[], Connection], until: float = math.inf) -> Connection:
         """What ``make`` makes, connected to ``origin``; TimeoutError if it is not by ``until``, by the loop's clock.
 
         HostUnknown, Refused, Untrusted or Unreachable say why there is no connection.
         """
         self.pending += 1
         end = asyncio.get_running_loop().time() + self._timeout
-        hurried = until is not None and until < end
+        hurried = until < end
         try:
-            async with asyncio.timeout_at(until if hurried else end) as limit:
+            with Limit(self._clock, until if hurried else end) as limit:
                 return await self._first(origin, await self._allowed(origin), make)
         except ssl.SSLCertVerificationError as problem:
             raise Untrusted(f"the upstream's certificate is not trusted: {words(problem)}") from None
         except OSError as problem:
-            if not limit.expired():
+            if not limit.expired:
                 raise Unreachable(words(problem)) from None
             if hurried:
                 raise

@@ -1,5 +1,7 @@
 """The upstream client of inferd's own: HTTP/1.1 on the loop's transports, several times cheaper than a general one."""
 
+import math
+
 from inferd.upstream.addresses import AddressPolicy
 from inferd.upstream.client import Refused, Request, Response, Unreachable
 from inferd.upstream.clock import Clock
@@ -28,7 +30,7 @@ class OwnClient:
         self._max_unread = min(MAX_UNREAD, stream_buffer // _BUFFERS_IN_A_STREAM)
         self._pool = Pool()
         self._clock = Clock()
-        self._dialer = Dialer(policy, timeout=connect_timeout, ca_file=ca_file)
+        self._dialer = Dialer(policy, timeout=connect_timeout, ca_file=ca_file, clock=self._clock)
 
     async def send(self, request: Request, until: float | None = None) -> Response:
         """See Client."""
@@ -44,7 +46,7 @@ class OwnClient:
                 # The upstream had closed it, and not a byte was answered. Others in the pool may be as dead.
                 if self._pool.closed:
                     raise
-        connection = await self._dialer.dial(origin, lambda: self._made(origin), until)
+        connection = await self._dialer.dial(origin, lambda: self._made(origin), math.inf if until is None else until)
         return await connection.exchange(message, until)
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from inferd.upstream.clock import SHORTEST_PAUSE, Clock
+from inferd.upstream.clock import SHORTEST_PAUSE, Clock, Limit
 from tests.unit.upstream.pretended import now
 from tests.unit.virtual_time import run, virtual_loop
 
@@ -90,5 +90,73 @@ def test_a_closed_clock_leaves_no_timer() -> None:
         clock.close()
         clock.close()
         assert virtual_loop().timers == 0
+
+    run(scenario())
+
+
+def test_what_is_not_done_in_time_is_ended() -> None:
+    async def scenario() -> None:
+        clock, began = Clock(), now()
+        with pytest.raises(TimeoutError):
+            with Limit(clock, began + 1.0) as limit:
+                await asyncio.sleep(2.0)
+        assert limit.expired and now() - began == pytest.approx(1.0, abs=0.01)
+        # The task is none that was cancelled, and nothing is left to cancel it.
+        await asyncio.sleep(2.0)
+        task = asyncio.current_task()
+        assert task is not None and not task.cancelling()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("problem", [None, LookupError])
+def test_what_is_done_in_time_ends_as_it_does(problem: type[Exception] | None) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        try:
+            with Limit(clock, now() + 1.0) as limit:
+                await asyncio.sleep(0.5)
+                if problem is not None:
+                    raise problem
+        except LookupError:
+            assert problem is LookupError
+        await asyncio.sleep(1.0)
+        assert not limit.expired
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("after", "expired"), [(0.5, False), (1.0, True)])
+def test_whoever_else_cancels_is_heard(after: float, expired: bool) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        limits: list[Limit] = []
+
+        async def wait() -> None:
+            with Limit(clock, now() + 1.0) as limit:
+                limits.append(limit)
+                await asyncio.sleep(2.0)
+
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_at(limits[0].until - 1.0 + after, task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert limits[0].expired is expired
+
+    run(scenario())
+
+
+def test_the_inner_of_two_limits_ends_only_what_is_inside() -> None:
+    async def scenario() -> None:
+        clock, began = Clock(), now()
+        with pytest.raises(TimeoutError):
+            with Limit(clock, began + 3.0) as outer:
+                with pytest.raises(TimeoutError):
+                    with Limit(clock, began + 1.0):
+                        await asyncio.sleep(9.0)
+                assert not outer.expired
+                await asyncio.sleep(9.0)
+        assert now() - began == pytest.approx(3.0, abs=0.01)
 
     run(scenario())
