@@ -133,7 +133,8 @@ class EventReader(Generic[Chunk, Item]):
         if chunks is not None:
             return self.items(chunks)
         if lines.endswith(_DONE):
-            chunks = values(lines[: -len(_DONE)], self.decoder)
+            before = lines[: -len(_DONE)]
+            chunks = values(before, self.decoder) if before else []
             if chunks is not None:
                 self._finish(None)
                 return self.items(chunks)
