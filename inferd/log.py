@@ -3,12 +3,11 @@
 On a terminal lines are for people; otherwise they are JSON, for the journal.
 """
 
-import asyncio
 import json
 import logging
 import sys
 import time
-from collections import deque
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TextIO, TypeAlias
 
@@ -61,9 +60,6 @@ class Log:
     def __init__(self, config: LogConfig, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._seldom: dict[str, tuple[float, int]] = {}
-        # Lines that wait to be written; a deque, because other threads than the loop's take them from it, too.
-        self._waiting: deque[Line] = deque()
-        self._turn = ""
         self.reconfigure(config)
 
     def reconfigure(self, config: LogConfig) -> None:
@@ -71,24 +67,19 @@ class Log:
         self._level = _LEVELS[config.level]
         self._json = config.format == "json" or (config.format == "auto" and not self._stream.isatty())
 
-    def request(self, line: RequestLine) -> None:
-        """One finished request; level info, warning where the status is 500 or above.
+    def requests(self, lines: Iterable[RequestLine]) -> None:
+        """Requests that have finished together; level info, warning where the status is 500 or above.
 
-        It is written at the end of the loop's turn, with all others of that turn and with the time of the first: each
-        write takes 4 µs, or wakes up the journal. Whatever else is said is written at once, and after what waits.
+        They are written in one go and have one time: each write takes 4 µs, or wakes up the journal.
         """
-        failed = line.status is not None and line.status >= 500
-        if (logging.WARNING if failed else logging.INFO) < self._level:
-            return
-        if not self._waiting:
-            self._turn = _now()
-        line.time, line.level, line.message = self._turn, "warning" if failed else "info", "request"
-        self._waiting.append(line)
-        if len(self._waiting) == 1:
-            try:
-                asyncio.get_running_loop().call_soon(self.flush)
-            except RuntimeError:
-                self.flush()
+        now, said = _now(), []
+        for line in lines:
+            failed = line.status is not None and line.status >= 500
+            if (logging.WARNING if failed else logging.INFO) >= self._level:
+                line.time, line.level, line.message = now, "warning" if failed else "info", "request"
+                said.append(line)
+        if said:
+            self._put(said)
 
     def malformed(self, remote: str | None, kind: str) -> None:
         """A message that is no HTTP; never what it held."""
@@ -123,14 +114,13 @@ class Log:
             self._seldom[message] = (now + SELDOM, 0)
             self.warning(message, **fields, unsaid=unsaid or None)
 
-    def flush(self) -> None:
-        """Writes what waits to be written."""
-        lines: list[Line] = []
-        try:
-            while self._waiting:
-                lines.append(self._waiting.popleft())
-        except IndexError:
-            pass  # Another thread was faster and writes the last one.
+    def _write(self, level: int, message: str, fields: dict[str, object]) -> None:
+        if level < self._level:
+            return
+        told = {name: value for name, value in fields.items() if value is not None}
+        self._put([{"time": _now(), "level": _NAMES[level], "message": message, **told}])
+
+    def _put(self, lines: Sequence[Line]) -> None:
         text = self._text(lines)
         try:
             self._stream.write(text)
@@ -138,14 +128,7 @@ class Log:
         except (OSError, ValueError):
             pass  # Nobody can be told that nobody listens; the daemon's work goes on.
 
-    def _write(self, level: int, message: str, fields: dict[str, object]) -> None:
-        if level < self._level:
-            return
-        told = {name: value for name, value in fields.items() if value is not None}
-        self._waiting.append({"time": _now(), "level": _NAMES[level], "message": message, **told})
-        self.flush()
-
-    def _text(self, lines: list[Line]) -> str:
+    def _text(self, lines: Sequence[Line]) -> str:
         if self._json:
             try:
                 return _ENCODER.encode_lines(lines).decode()

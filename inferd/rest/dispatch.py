@@ -32,6 +32,8 @@ class Dispatcher:
         self._router = router
         self._parts = parts
         self._log = log
+        # Requests that have ended, each with its status and the seconds it took, until they are counted and logged.
+        self._ended: list[tuple[Request, int, float]] = []
         # Names for requests, unlike those of any other daemon or day. Drawing each would take as long as logging it.
         self._ids = count(randomness.randbits(63))
 
@@ -50,7 +52,6 @@ class Dispatcher:
         try:
             response = await self._answered(request)
             self._sign(response, head.asked.accept, head.asked.opaque_id)
-            # Before anything is counted or logged: nobody has to wait for that.
             await response.prepare(http)
             status = response.status
             return response
@@ -63,11 +64,11 @@ class Dispatcher:
                     status = 200
                 # It holds the request: what outlives the moment in a circle waits for a collector that seldom comes.
                 request.stream = None
-            self._account(request, status)
+            self._end(request, status)
             if request.failure is not None:
                 # It, and the one it came from, hold all that was at hand where they passed.
                 request.failure.__traceback__ = request.failure.__context__ = None
-            # Last, so that whoever waits for the last one finds it in the log.
+            # Last, so that whoever waits for the last one is told after it was logged.
             self._parts.open.remove(request)
 
     async def _answered(self, request: Request) -> Answer:
@@ -138,7 +139,7 @@ class Dispatcher:
             response = await _indented(http, answer.failure(failure))
         self._sign(response, head.headers.get(ACCEPT), opaque_id(head.headers))
         method = head.method if head.method in METH_ALL else "other"
-        self._log.request(RequestLine(method=method, status=response.status, remote=http.remote))
+        self._log.requests([RequestLine(method=method, status=response.status, remote=http.remote)])
         return response
 
     def _refuse_ancient(self, http: Http) -> Answer:
@@ -158,33 +159,41 @@ class Dispatcher:
         if self._parts.draining:
             response.force_close()
 
-    def _account(self, request: Request, status: int) -> None:
-        elapsed, asked, trace = request.elapsed(), request.asked, request.trace
+    def _end(self, request: Request, status: int) -> None:
+        # Answers leave at the end of the loop's turn: what nobody has to wait for is done in the next, for all of them.
+        if not self._ended:
+            asyncio.get_running_loop().call_soon(self._account)
+        self._ended.append((request, status, request.elapsed()))
+
+    def _account(self) -> None:
+        ended, self._ended = self._ended, []
+        self._log.requests([self._counted(request, status, elapsed) for request, status, elapsed in ended])
+
+    def _counted(self, request: Request, status: int, elapsed: float) -> RequestLine:
+        asked, trace = request.asked, request.trace
         route, inference_id, attempts, first_chunk = asked.route, asked.inference_id, trace.attempts, trace.first_chunk
         self._parts.metrics.request(route.method, route.path, status, elapsed, inference_id, trace)
-        self._log.request(
-            # Without the names of its fields, which would take three times as long; the first three are the log's.
-            RequestLine(
-                None,
-                None,
-                None,
-                asked.opaque_id or "%016x" % next(self._ids),
-                route.method,
-                route.path,
-                inference_id or None,
-                trace.task_type,
-                request.client,
-                status,
-                request.failure.type if request.failure is not None else None,
-                _milliseconds(elapsed),
-                trace.upstream_status,
-                _milliseconds(trace.queued) if attempts else None,
-                _milliseconds(first_chunk) if first_chunk is not None else None,
-                attempts if attempts > 1 else None,
-                trace.input_tokens or None,
-                trace.output_tokens or None,
-                request.http.connection.remote,
-            )
+        # Without the names of its fields, which would take three times as long; the first three are the log's.
+        return RequestLine(
+            None,
+            None,
+            None,
+            asked.opaque_id or "%016x" % next(self._ids),
+            route.method,
+            route.path,
+            inference_id or None,
+            trace.task_type,
+            request.client,
+            status,
+            request.failure.type if request.failure is not None else None,
+            _milliseconds(elapsed),
+            trace.upstream_status,
+            _milliseconds(trace.queued) if attempts else None,
+            _milliseconds(first_chunk) if first_chunk is not None else None,
+            attempts if attempts > 1 else None,
+            trace.input_tokens or None,
+            trace.output_tokens or None,
+            request.http.connection.remote,
         )
 
 

@@ -1,11 +1,9 @@
 """The log: one line for each thing said, whatever is in it, and never more than should be said."""
 
-import asyncio
 import io
 import json
 import logging
 import re
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inferd.config import Log as LogConfig
-from inferd.log import SELDOM, LibraryHandler, Line, Log, RequestLine, where
+from inferd.log import SELDOM, LibraryHandler, Log, RequestLine, where
 
 
 class Terminal(io.StringIO):
@@ -99,91 +97,55 @@ def test_what_is_below_the_level_is_not_said(level: Any, heard: list[str]) -> No
 def test_a_request_that_failed_by_our_fault_is_a_warning(status: int | None, level: str) -> None:
     stream = io.StringIO()
     log = Log(LogConfig(), stream)
-    log.request(RequestLine(status=status, ms=0.0))
+    log.requests([RequestLine(status=status, ms=0.0)])
     told = {"level": level, "message": "request", "ms": 0.0}
     assert said(stream) == [told if status is None else {**told, "status": status}]
     log.reconfigure(LogConfig(level="error"))
-    log.request(RequestLine(status=status))
+    log.requests([RequestLine(status=status)])
     assert len(said(stream)) == 1
 
 
 def test_a_request_is_told_to_people_too() -> None:
     stream = Terminal()
-    Log(LogConfig(), stream).request(RequestLine(id="a b", status=200))
+    Log(LogConfig(), stream).requests([RequestLine(id="a b", status=200)])
     assert stream.getvalue().endswith('Z info    request id="a b" status=200\n')
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_request_may_hold_what_is_no_utf_8(form: Any) -> None:
     stream = io.StringIO()
-    Log(LogConfig(format=form), stream).request(RequestLine(endpoint="\udcff"))
+    Log(LogConfig(format=form), stream).requests([RequestLine(endpoint="\udcff")])
     assert stream.getvalue().endswith(('"endpoint":"\\\\udcff"}\n', 'endpoint="\\\\udcff"\n'))
 
 
-async def test_a_request_that_holds_what_is_no_utf_8_harms_no_other_of_its_turn() -> None:
+def test_a_request_that_holds_what_is_no_utf_8_harms_no_other() -> None:
     stream = io.StringIO()
-    log = Log(LogConfig(), stream)
-    for endpoint in ("a", "\udcff", "b"):
-        log.request(RequestLine(endpoint=endpoint))
-    await asyncio.sleep(0)
+    Log(LogConfig(), stream).requests(RequestLine(endpoint=endpoint) for endpoint in ("a", "\udcff", "b"))
     assert [line["endpoint"] for line in said(stream)] == ["a", "\\udcff", "b"]
-
-
-async def test_requests_of_one_turn_have_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.StringIO()
-    log = Log(LogConfig(), stream)
-    for turn in range(2):
-        for now in (turn + 0.25, turn + 0.5):
-            monkeypatch.setattr("inferd.log.time.time", lambda now=now: now)
-            log.request(RequestLine())
-        await asyncio.sleep(0)
-    times = [json.loads(line)["time"] for line in stream.getvalue().splitlines()]
-    assert times == ["1970-01-01T00:00:00.250Z"] * 2 + ["1970-01-01T00:00:01.250Z"] * 2
 
 
 class Recorded(io.StringIO):
     """A stream that tells its writes apart."""
 
-    def __init__(self, written: list[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._written = written
+        self.written: list[str] = []
 
     def write(self, text: str) -> int:
-        self._written.append(text)
-        return len(text)
+        self.written.append(text)
+        return super().write(text)
 
 
-async def test_requests_of_one_turn_are_written_together_and_before_what_is_said_next() -> None:
-    written: list[str] = []
-    log = Log(LogConfig(), Recorded(written))
-    for number in range(3):
-        log.request(RequestLine(id=str(number)))
-    assert written == []
-    await asyncio.sleep(0)
-    assert [re.findall(r'"id":"(.)"', text) for text in written] == [["0", "1", "2"]]
-    log.request(RequestLine(id="3"))
-    log.error("x")
-    assert [text.count("\n") for text in written] == [3, 2]
-    assert written[1].endswith('"message":"x"}\n')
-    log.request(RequestLine(id="4"))
-    await asyncio.sleep(0)
-    assert "".join(written).count("\n") == 6
-
-
-class Raced(deque[Line]):
-    """Lines that another thread takes in the moment between the look at them and the grip."""
-
-    def popleft(self) -> Line:
-        self.clear()
-        return super().popleft()
-
-
-def test_of_two_threads_that_write_what_waits_one_may_find_nothing() -> None:
-    stream = io.StringIO()
-    log = Log(LogConfig(), stream)
-    log._waiting = Raced()
-    log.info("x")
-    assert stream.getvalue() == ""
+def test_requests_that_finish_together_are_written_together_with_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((0.25, 0.5, 1.25))
+    monkeypatch.setattr("inferd.log.time.time", lambda: next(times))
+    stream = Recorded()
+    log = Log(LogConfig(level="warning"), stream)
+    for statuses in ((500, 200, 503), (200, 404), (502,)):
+        log.requests([RequestLine(status=status) for status in statuses])
+    assert [re.findall(r'"status":(...)', text) for text in stream.written] == [["500", "503"], ["502"]]
+    told = [json.loads(line)["time"] for line in stream.getvalue().splitlines()]
+    assert told == ["1970-01-01T00:00:00.250Z"] * 2 + ["1970-01-01T00:00:01.250Z"]
 
 
 def test_a_malformed_request_is_told_by_its_kind() -> None:

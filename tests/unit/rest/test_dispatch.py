@@ -1,22 +1,27 @@
 """From a request to its answer: whatever a handler does, there is one answer and one line in the log."""
 
+import asyncio
 import gzip
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 
 from inferd import client_keys
+from inferd.config import Log as LogConfig
 from inferd.errors import StatusFailure, envelope
+from inferd.log import Log, RequestLine
 from inferd.rest import answer
 from inferd.rest.answer import Answer
+from inferd.rest.dispatch import Dispatcher
 from inferd.rest.request import Request
-from inferd.rest.routing import Handler, Route
+from inferd.rest.routing import Handler, Route, Router
 from inferd.rest.stream import EventStream
 from tests.served import Served, served
-from tests.unit.rest.serving import request, serving
+from tests.unit.rest.serving import request, serving, unsent
 
 SECRET = "sk-a-secret-in-a-bug"
 
@@ -230,6 +235,27 @@ async def test_requests_have_names_of_their_own(inferd: Served) -> None:
             await here.ask("GET", "/x")
     names = {line["id"] for line in here.lines}
     assert len(names) == 3 and all(re.fullmatch("[0-9a-f]{16}", name) for name in names)
+
+
+async def test_nobody_waits_for_being_counted_and_requests_that_end_together_are_told_together(inferd: Served) -> None:
+    class Told(Log):
+        """Keeps what it is told."""
+
+        def requests(self, lines: Iterable[RequestLine]) -> None:
+            told.append([line.status for line in lines])
+
+    told: list[list[int | None]] = []
+    dispatch = Dispatcher(Router([Route("GET", "/x", _fine)]), inferd.parts, Told(LogConfig()))
+    for _ in range(2):
+        for _ in range(3):
+            http = unsent("GET", "/x")
+            http.connection.transport = transport = Mock(**{"is_closing.return_value": False})
+            await dispatch(http)
+            transport.write.assert_called_once()
+        assert told == [] and not inferd.parts.open
+        await asyncio.sleep(0)
+        assert told.pop() == [200, 200, 200]
+    assert [count for labels, count in inferd.parts.metrics.counted().requests if "/x" in labels] == [6]
 
 
 async def test_every_log_line_tells_what_befell(inferd: Served) -> None:
