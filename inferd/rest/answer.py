@@ -11,7 +11,7 @@ import msgspec
 from inferd.errors import Failure, envelope
 from inferd.rest.filter_path import filtered
 from inferd.rest.http import HTTP_10, HTTP_11, Http
-from inferd.rest.media_type import JSON, answered
+from inferd.rest.media_type import JSON
 from inferd.rest.pretty import pretty
 
 # Elastic's clients refuse a server without the first; the second keeps aiohttp from telling versions.
@@ -135,10 +135,9 @@ def failure(told: Failure) -> Answer:
     return json(envelope(told), status=told.status, headers=told.headers)
 
 
-def speak(response: Answer, accept: str | None) -> None:
-    """Gives a JSON answer the media type the client's ``Accept`` names; no other answer is touched."""
-    spoken = answered(accept)
-    if spoken is not JSON and _is_json(response):
+def speak(response: Answer, spoken: str) -> None:
+    """Gives a JSON answer the media type ``spoken``; no other answer is touched."""
+    if _is_json(response):
         response.headers = {**response.headers, "Content-Type": spoken}
 
 

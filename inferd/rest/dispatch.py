@@ -51,7 +51,7 @@ class Dispatcher:
         self._parts.open.add(request)
         try:
             response = await self._answered(request)
-            self._sign(response, head.asked.accept, head.asked.opaque_id)
+            self._sign(response, head.asked.spoken, head.asked.opaque_id)
             await response.prepare(http)
             status = response.status
             return response
@@ -101,7 +101,7 @@ class Dispatcher:
         if asked.fit and http.body:
             return
         has_body = http.can_read_body
-        media_type.check(http.head.headers, asked.accept, has_body)
+        media_type.check(http.head.headers, has_body)
         asked.check_path()
         if not has_body and asked.route.body == "required":
             raise body.missing()
@@ -137,7 +137,7 @@ class Dispatcher:
             response.headers = {**response.headers, "Allow": failure.headers["Allow"]}
         else:
             response = await _indented(http, answer.failure(failure))
-        self._sign(response, head.headers.get(ACCEPT), opaque_id(head.headers))
+        self._sign(response, media_type.answered(head.headers.get(ACCEPT)), opaque_id(head.headers))
         method = head.method if head.method in METH_ALL else "other"
         self._log.requests([RequestLine(method=method, status=response.status, remote=http.remote)])
         return response
@@ -149,11 +149,11 @@ class Dispatcher:
         response.force_close()
         return response
 
-    def _sign(self, response: Answer, accept: str | None, opaque: str | None) -> None:
+    def _sign(self, response: Answer, spoken: str, opaque: str | None) -> None:
         if response.prepared:
             return
-        if accept is not None:
-            answer.speak(response, accept)
+        if spoken is not media_type.JSON:
+            answer.speak(response, spoken)
         if opaque is not None:
             response.headers = {**response.headers, "X-Opaque-Id": opaque}
         if self._parts.draining:

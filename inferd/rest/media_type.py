@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from aiohttp.hdrs import CONTENT_TYPE
+from aiohttp.hdrs import ACCEPT, CONTENT_TYPE
 from multidict import CIMultiDictProxy
 
 from inferd.errors import Failure, FlatFailure, IllegalArgument, MediaTypeInvalid, NumberFormat, StatusFailure
@@ -49,12 +49,13 @@ def asks_for_json(accept: str | None) -> bool:
     return asked is not None and asked.name in (JSON, VENDOR_JSON)
 
 
-def check(headers: CIMultiDictProxy[str], accept: str | None, has_body: bool) -> None:
-    """Refuses a request by its media types: ``accept``, and ``Content-Type`` in its ``headers`` where it has a body.
+def check(headers: CIMultiDictProxy[str], has_body: bool) -> None:
+    """Refuses a request by the media types in its ``headers``: ``Accept``, and ``Content-Type`` where it has a body.
 
     MediaTypeInvalid for what is no media type or of a version there never will be, and for a version on one side only
     or two that differ; FlatFailure 406 for a body that is not JSON.
     """
+    accept = headers.get(ACCEPT)
     if not has_body:
         _check_accept(accept)
         return

@@ -15,6 +15,7 @@ from inferd.rest import body
 from inferd.rest.answer import Answer
 from inferd.rest.did_you_mean import suggestion
 from inferd.rest.http import Head, Http
+from inferd.rest.media_type import answered
 from inferd.rest.parts import Parts
 from inferd.rest.routing import COMMON_FLAGS, COMMON_PARAMETERS, Match, Route
 from inferd.schema import timevalue
@@ -56,17 +57,17 @@ class Begun(Protocol):
 class Asked(msgspec.Struct, eq=False):
     """What a head asks for; ``asked_of`` makes it, once for all requests that share the head.
 
-    ``parameters`` are those of the query, ``accept`` is that header, ``encoded`` tells of a Content-Encoding;
-    ``opaque_id`` is the client's own name for the request, if it may stand in a header and in the log; ``traceparent``
-    is to be handed on. ``task_type`` is the path's, once that was checked. ``fit`` is True once a request with a body
-    was found to be in order as far as its head goes.
+    ``parameters`` are those of the query, ``encoded`` tells of a Content-Encoding, ``spoken`` is the media type of an
+    answer in JSON; ``opaque_id`` is the client's own name for the request, if it may stand in a header and in the log,
+    ``traceparent`` is to be handed on. ``task_type`` is the path's, once that was checked. ``fit`` is True once a
+    request with a body was found to be in order as far as its head goes.
     """
 
     route: Route
     inference_id: str
     parameters: Mapping[str, str]
-    accept: str | None
     encoded: bool
+    spoken: str
     opaque_id: str | None
     traceparent: str | None
     _task_type: str | None
@@ -228,8 +229,8 @@ def asked_of(head: Head, match: Match) -> Asked:
         match.values.get("id", ""),
         # Of a parameter that is repeated the last value counts (RestUtils.decodeQueryString).
         dict(head.query.items()),
-        headers.get(ACCEPT),
         CONTENT_ENCODING in headers,
+        answered(headers.get(ACCEPT)),
         opaque_id(headers),
         trace_context(headers.get("traceparent")),
         match.values.get("task_type"),

@@ -48,8 +48,7 @@ async def test_only_json_speaks_another_media_type() -> None:
         (answer.text(""), "text/plain; charset=UTF-8"),
         (Answer(headers={"Content-Type": "text/event-stream"}), "text/event-stream"),
     ):
-        answer.speak(response, None)
-        answer.speak(response, f"{VENDOR_JSON}; compatible-with=9")
+        answer.speak(response, f"{VENDOR_JSON};compatible-with=9")
         assert response.headers["Content-Type"] == spoken
 
 

@@ -142,6 +142,15 @@ async def test_an_answer_is_formed_as_asked(inferd: Served, query: str, body: by
         assert (await here.ask("GET", f"/t{query}"))[1] == b"x"
 
 
+async def test_json_is_answered_in_the_media_type_that_was_asked_for(inferd: Served) -> None:
+    async with serving(inferd.parts, [Route("GET", "/x", _fine), Route("GET", "/t", _text)]) as here:
+        for path, spoken in (("/x", "application/vnd.elasticsearch+json;compatible-with=9"),
+                             ("/nowhere", "application/vnd.elasticsearch+json;compatible-with=9"),
+                             ("/t", "text/plain; charset=UTF-8")):  # fmt: skip
+            head, _ = await here.ask("GET", path, "Accept: application/vnd.elasticsearch+json; compatible-with=9")
+            assert f"\r\nContent-Type: {spoken}\r\n" in head
+
+
 async def test_options_and_unknown_routes(inferd: Served) -> None:
     async with serving(inferd.parts, [Route("GET", "/x", _fine), Route("PUT", "/x", _fine)]) as here:
         head, told = await here.ask("OPTIONS", "/x", "X-Opaque-Id: mine")
