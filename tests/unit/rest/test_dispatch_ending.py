@@ -51,6 +51,26 @@ async def test_a_request_that_is_cut_gets_its_answer(inferd: Served, carrier: st
     assert [line["status"] for line in here.lines] == [503]
 
 
+async def test_a_request_that_was_cut_harms_none_that_follows_it(inferd: Served) -> None:
+    waiting = Waiting()
+
+    async def handle(asked: Request) -> Answer:
+        await asyncio.sleep(0)
+        return Answer(b"fine")
+
+    async with serving(inferd.parts, [Route("GET", "/x", waiting.handle), Route("GET", "/y", handle)]) as here:
+        reader, writer = await here.connect()
+        for _ in range(2):
+            waiting.begun.clear()
+            writer.write(request("GET", "/x"))
+            await waiting.begun.wait()
+            inferd.parts.open.cut(StatusFailure("over", 503))
+            assert (await reader.readuntil(b"503}")).startswith(b"HTTP/1.1 503 ")
+            writer.write(request("GET", "/y"))
+            assert (await reader.readuntil(b"fine")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
 async def test_a_client_that_leaves_ends_its_request(inferd: Served) -> None:
     waiting = Waiting()
     async with serving(inferd.parts, [Route("GET", "/x", waiting.handle)]) as here:
