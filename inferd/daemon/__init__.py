@@ -21,7 +21,6 @@ import msgspec
 
 from inferd import __version__, systemd
 from inferd.app import App, assembled
-from inferd.aside import Aside
 from inferd.config import BadConfiguration, Config, load
 from inferd.daemon.acceptor import Acceptor, connection_limit
 from inferd.daemon.draining import drain
@@ -32,6 +31,7 @@ from inferd.daemon.sockets import CannotListen, Listening, listen
 from inferd.daemon.tls import Certificate, CertificateUnusable
 from inferd.log import LibraryHandler, Log, where
 from inferd.registry import ServiceUnusable
+from inferd.rest.parts import Parts
 from inferd.rest.server import Server
 from inferd.store import StoreUnusable
 
@@ -102,21 +102,24 @@ async def _live(launch: Launch, config: Config, environ: MutableMapping[str, str
         _bind_reload(reloader, notifier, status)
         stack.enter_context(Heartbeat(notifier, watchdog, status))
         _settle_memory()
-        stack.callback(asyncio.create_task(give_back(lambda: len(app.parts.open), app.parts.aside)).cancel)
         log.info("ready", version=__version__, url=url, endpoints=len(app.parts.store), pid=os.getpid())
         notifier.ready(status())
-        stack.callback(asyncio.create_task(_import_the_rest(app.parts.aside)).cancel)
+        stack.callback(asyncio.create_task(_housekeeping(app.parts)).cancel)
         await stop.wait()
         notifier.stopping()
         await drain(app, acceptor, again, log, take_waiting=not listening.passed)
     log.info("stopped")
 
 
-async def _import_the_rest(aside: Aside) -> None:
-    """Imports beside the loop what most clients do without; whoever needs it earlier has the loop wait for it."""
+async def _housekeeping(parts: Parts) -> None:
+    """Imports beside the loop what most clients do without, then minds the memory; runs until it is cancelled.
+
+    Whoever needs it earlier has the loop wait for it.
+    """
     await asyncio.sleep(QUIET_AFTER)
-    await aside.run(import_module, "inferd.rest.aiohttp_server")
+    await parts.aside.run(import_module, "inferd.rest.aiohttp_server")
     gc.freeze()
+    await give_back(lambda: len(parts.open), parts.aside)
 
 
 async def _end_connections(server: Server) -> None:

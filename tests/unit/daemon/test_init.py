@@ -12,6 +12,8 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -19,6 +21,8 @@ from inferd import daemon
 from inferd.aside import Aside
 from inferd.daemon import Launch, run
 from inferd.daemon.sockets import listen
+from inferd.rest.open_requests import OpenRequests
+from inferd.rest.parts import Parts
 from tests.certificates import write_certificate
 
 PLAIN = Launch(None, "127.0.0.1:0", False)
@@ -201,7 +205,14 @@ async def test_what_few_clients_need_is_imported_once_it_is_quiet(monkeypatch: p
     name = "inferd.rest.aiohttp_server"
     monkeypatch.setattr(daemon, "QUIET_AFTER", 0.0)
     monkeypatch.delitem(sys.modules, name, raising=False)
-    aside = Aside()
-    await daemon._import_the_rest(aside)
-    aside.close()
-    assert name in sys.modules and gc.get_freeze_count() > 0
+    begun = asyncio.Event()
+
+    async def give_back(busy: Callable[[], int], aside: Aside) -> None:
+        assert busy() == 0
+        begun.set()
+
+    monkeypatch.setattr(daemon, "give_back", give_back)
+    parts = SimpleNamespace(aside=Aside(), open=OpenRequests())
+    await daemon._housekeeping(cast(Parts, parts))
+    parts.aside.close()
+    assert name in sys.modules and gc.get_freeze_count() > 0 and begun.is_set()
