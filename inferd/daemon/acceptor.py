@@ -135,7 +135,6 @@ class Acceptor:
             self._log.seldom("cannot accept connections", problem=problem.strerror)
             self._loop.call_later(REST, self._resume)
             return False
-        connection.setblocking(False)
         task = self._loop.create_task(self._greet(connection))
         self._greeting.add(task)
         task.add_done_callback(self._greeted)
