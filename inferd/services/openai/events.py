@@ -96,6 +96,7 @@ class EventReader(Generic[Chunk, Item]):
             elif self._take(data) is not False:
                 self._stream.heard()
         if batches:
+            # And kept no longer: it may be hundreds of objects, and the next may be long in coming.
             return batches.pop()
         if self._end is not None:
             raise self._end
