@@ -18,6 +18,10 @@ MAX_LINE = 8190
 # So no line of it can be longer.
 MAX_HEAD = MAX_LINE
 
+# Longer heads are not kept for the next request, for connections may be many and rest for long. What is made of one
+# takes some seven times its bytes; Elastic's clients send half a kilobyte.
+MAX_KNOWN = 2048
+
 # Headers of a request; aiohttp's parser takes as many.
 MAX_HEADERS = 128
 
@@ -80,5 +84,6 @@ def _read(raw: bytes, body: bytes, connection: Source) -> tuple[Http, int] | Non
         if found is None:
             return None
         length = int(headers.pop("Content-Length"))
-        connection.known = raw[: found.start(1)], raw[found.end(1) :], head
+        if len(raw) <= MAX_KNOWN:
+            connection.known = raw[: found.start(1)], raw[found.end(1) :], head
     return Http(head, body, connection), length - len(body)

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inferd.rest.http import Http
-from inferd.rest.message import MAX_DIGITS, MAX_HEAD, MAX_HEADERS, MAX_LINE, read
+from inferd.rest.message import MAX_DIGITS, MAX_HEAD, MAX_HEADERS, MAX_KNOWN, MAX_LINE, read
 from tests.unit.rest.serving import NoConnection, request
 
 LENGTH = "Content-Length: 2"
@@ -135,6 +135,16 @@ def test_requests_that_differ_in_their_bodies_alone_share_a_head() -> None:
         assert [missing for _, missing in found] == [int(length) - 2 for length in lengths]
         assert {id(http.head) for http, _ in found} == {id(found[0][0].head)}
         assert found[0][0].head.headers["Accept"] == accept
+
+
+@pytest.mark.parametrize(("more", "kept"), [(0, True), (1, False)])
+def test_a_long_head_is_not_kept(more: int, kept: bool) -> None:
+    head = request("POST", "/", LENGTH, "A: ")
+    said = head[:-4] + b"b" * (MAX_KNOWN + 4 - len(head) + more) + head[-4:] + b"{}"
+    connection = NoConnection()
+    for _ in range(2):
+        assert (read(said, connection) or pytest.fail())[1] == 0
+    assert (connection.known is not None) is kept
 
 
 LINES = st.sampled_from(
