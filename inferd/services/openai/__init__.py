@@ -17,8 +17,8 @@ from inferd.services.openai import chat_completion, completion
 from inferd.services.openai.chunked import ChunkedTask
 from inferd.services.openai.embeddings import EmbeddingsTask
 from inferd.services.openai.errands import Errands, settings_of, task_settings_of
-from inferd.services.openai.reading import Reading
 from inferd.services.openai.info import settings_info
+from inferd.services.openai.reading import Reading
 from inferd.services.openai.settings import (
     SCOPE,
     OpenAISettings,
