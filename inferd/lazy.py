@@ -11,7 +11,7 @@ class _Package(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         if name == "__version__":
-            # What many submodules ask of their package; to be told takes a tenth of a start.
+            # What many submodules ask of their package. To find it out takes some milliseconds.
             from importlib.metadata import version
 
             return version(self.__name__)

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Its server is wanted. Its client, which comes first in the package, reads the system's certificates, twice: all
     # in all a quarter of a start, and 5 MB.
     defer("aiohttp")
-    # The package asks for its own version, and importlib.metadata is a tenth of a start.
+    # The package asks for its own version, which is looked for in all that is installed.
     defer("aiolimiter")
     from inferd import daemon
 

@@ -10,8 +10,8 @@ from inferd.config import load
 
 # What a daemon does not import before it needs it, which may be at night.
 LATE = (
-    "aiohttp.http_exceptions", "ctypes", "importlib.metadata", "inferd.chunking.passages", "inferd.cipher",
-    "inferd.exposition", "inferd.rest.aiohttp_server", "inferd.upstream.aiohttp_client", "numpy", "orjson", "yarl",
+    "aiohttp.http_exceptions", "ctypes", "inferd.chunking.passages", "inferd.cipher", "inferd.exposition",
+    "inferd.rest.aiohttp_server", "inferd.upstream.aiohttp_client", "numpy", "orjson", "yarl",
 )  # fmt: skip
 
 

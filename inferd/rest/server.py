@@ -67,6 +67,8 @@ class _Connection(asyncio.Protocol):
             self._room.set_exception(ConnectionResetError("the client has left"))
         if self._serving is not None and self._task is not None:
             self._task.cancel()
+        # A task that is cancelled before it has begun would be held in a circle.
+        self._task = None
         self._server.left()
 
     def data_received(self, data: bytes) -> None:
