@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 
@@ -12,8 +13,6 @@ class _Package(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name == "__version__":
             # What many submodules ask of their package. To find it out takes some milliseconds.
-            from importlib.metadata import version
-
             return version(self.__name__)
         if find_spec(f"{self.__name__}.{name}") is not None:
             return import_module(f"{self.__name__}.{name}")
