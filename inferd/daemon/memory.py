@@ -1,7 +1,8 @@
-"""Memory that many requests have needed goes back to the system once few are left: the allocator keeps it for ever.
+"""Memory that many requests have needed goes back to the system once few are left: the allocators keep it for ever.
 
 What is larger than 512 bytes comes from the C library's heap, which shrinks at its end only: one small piece there,
 and a hundred megabytes of what slow readers had not read stay. glibc gives back the free pages in between when told.
+What is smaller comes from Python's arenas, which are given back when they are empty (``inferd.daemon.free_lists``).
 """
 
 import asyncio
@@ -9,8 +10,10 @@ import gc
 import resource
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 
 from inferd.aside import Aside
+from inferd.daemon.free_lists import turn_over
 
 # Seconds between two looks, and bytes that the process must have grown by to make it worth the while.
 INTERVAL = 5.0
@@ -23,6 +26,8 @@ async def give_back(busy: Callable[[], int], aside: Aside) -> None:
     ``busy`` says how many are being served. It is done in ``aside``: to let go of 100 MB takes 10 to 40 ms, for half of
     which the loop has to wait at worst.
     """
+    # Now, for the thread and the module that are needed: made amid a crowd, they would hold what that has needed.
+    await aside.run(trim)
     most, settled = 0, resident()
     while True:
         await asyncio.sleep(INTERVAL)
@@ -30,6 +35,9 @@ async def give_back(busy: Callable[[], int], aside: Aside) -> None:
         most = max(most, now)
         if now > most // 4 or resident() < settled + WORTH:
             continue
+        if not now:
+            # Before, what is in use holds more than the lists do.
+            await turn_over()
         await aside.run(trim)
         # What is in use by then is given back when those who use it have ended, too.
         most = busy()
@@ -46,11 +54,18 @@ def resident() -> int:
 
 def trim() -> None:
     """Gives the C library's free pages back, where that is glibc."""
-    # 5 ms to load, and many daemons never need it.
-    import ctypes
-
     # What the interpreter holds in lists of free objects, tuples by the thousand, lies all over the heap.
     gc.collect()
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    malloc_trim = _malloc_trim()
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], object] | None:
+    """The C library's; ctypes makes a class and more for it, which are to be made once."""
+    # 5 ms to load: beside the loop, and once it serves.
+    import ctypes
+
+    found: Callable[[int], object] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return found

@@ -19,7 +19,10 @@ class Ended(Exception):
 
 
 class Process:
-    """A process with so many requests and so much memory at each look; ``given`` has the looks that gave some back."""
+    """A process with so many requests and so much memory at each look.
+
+    ``given`` has the looks that gave some back, -1 for the start; ``turned`` those that turned free lists over before.
+    """
 
     def __init__(self, *looks: tuple[int, int]) -> None:
         self._looks = list(looks)
@@ -27,6 +30,7 @@ class Process:
         self._again = False
         self._resident = START
         self.given: list[int] = []
+        self.turned: list[int] = []
 
     def busy(self) -> int:
         if not self._again:
@@ -42,7 +46,11 @@ class Process:
 
     def trim(self) -> None:
         self.given.append(self._number)
-        self._again = True
+        # Nobody asks at the start.
+        self._again = self._number >= 0
+
+    async def turn_over(self) -> None:
+        self.turned.append(self._number)
 
 
 @pytest.fixture
@@ -71,9 +79,12 @@ async def test_memory_is_given_back_once_many_have_left_and_it_is_worth_it(
     monkeypatch.setattr(memory, "INTERVAL", 0)
     monkeypatch.setattr(memory, "resident", process.resident)
     monkeypatch.setattr(memory, "trim", process.trim)
+    monkeypatch.setattr(memory, "turn_over", process.turn_over)
     with pytest.raises(Ended):
         await give_back(process.busy, aside)
-    assert process.given == given
+    assert process.given == [-1, *given]
+    # While somebody is being served, that would be of no use.
+    assert process.turned == [look for look in given if not looks[look][0]]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries decide by themselves")
@@ -89,7 +100,9 @@ def test_free_pages_between_what_is_in_use_go_back() -> None:
 
 def test_where_nothing_can_be_given_back_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    memory._malloc_trim.cache_clear()
     trim()
+    memory._malloc_trim.cache_clear()
 
 
 def test_what_the_system_does_not_say_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
