@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from array import array
 
 # How often the loop is looked at, and what was seen is remembered for the health document and metrics. Seconds.
 INTERVAL = 0.5
@@ -18,7 +18,9 @@ class LoopLag:
     """Measures by a timer how late the loop is; use it with ``with`` inside the running loop."""
 
     def __init__(self) -> None:
-        self._seen: deque[float] = deque(maxlen=round(MEMORY / INTERVAL))
+        # Numbers and not objects: those would lie anywhere, and a whole arena cannot be given back for each of them.
+        self._seen = array("d", [0.0]) * round(MEMORY / INTERVAL)
+        self._looks = 0
         self._late = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -35,7 +37,7 @@ class LoopLag:
     @property
     def worst(self) -> float:
         """The worst lateness of the last 10 seconds."""
-        return max(self._seen, default=0.0)
+        return max(self._seen)
 
     @property
     def excessive(self) -> bool:
@@ -44,7 +46,8 @@ class LoopLag:
 
     def note(self, late: float) -> None:
         """One look found the loop ``late`` by so many seconds."""
-        self._seen.append(max(late, 0.0))
+        self._seen[self._looks % len(self._seen)] = max(late, 0.0)
+        self._looks += 1
         self._late = self._late + 1 if late > THRESHOLD else 0
 
     def _wait(self) -> None:

@@ -44,4 +44,4 @@ async def test_without_its_block_it_looks_no_more(monkeypatch: pytest.MonkeyPatc
     with lag:
         pass
     await asyncio.sleep(0.02)
-    assert not lag._seen
+    assert lag._looks == 0
