@@ -17,7 +17,7 @@ from inferd.daemon.free_lists import turn_over
 
 # Seconds between two looks, and bytes that the process must have grown by to make it worth the while.
 INTERVAL = 5.0
-WORTH = 8 * 1024 * 1024
+WORTH = 4 * 1024 * 1024
 
 
 async def give_back(busy: Callable[[], int], aside: Aside) -> None:
