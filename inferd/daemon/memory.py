@@ -15,9 +15,10 @@ from functools import cache
 from inferd.aside import Aside
 from inferd.daemon.free_lists import turn_over
 
-# Seconds between two looks, and bytes that the process must have grown by to make it worth the while.
+# Seconds between two looks; what makes it worth the while: so many requests at once, or so many bytes of growth.
 INTERVAL = 5.0
-WORTH = 4 * 1024 * 1024
+CROWD = 100
+WORTH = 8 * 1024 * 1024
 
 
 async def give_back(busy: Callable[[], int], aside: Aside) -> None:
@@ -33,7 +34,7 @@ async def give_back(busy: Callable[[], int], aside: Aside) -> None:
         await asyncio.sleep(INTERVAL)
         now = busy()
         most = max(most, now)
-        if now > most // 4 or resident() < settled + WORTH:
+        if now > most // 4 or (most < CROWD and resident() < settled + WORTH):
             continue
         if not now:
             # Before, what is in use holds more than the lists do.

@@ -8,7 +8,7 @@ import pytest
 
 from inferd.aside import Aside
 from inferd.daemon import memory
-from inferd.daemon.memory import WORTH, give_back, resident, trim
+from inferd.daemon.memory import CROWD, WORTH, give_back, resident, trim
 
 START = 50 * WORTH
 GROWN = START + WORTH
@@ -64,7 +64,8 @@ def aside() -> Iterator[Aside]:
     ("looks", "given"),
     [
         pytest.param([(100, GROWN), (26, GROWN), (25, GROWN)], [2], id="three quarters have left"),
-        pytest.param([(100, GROWN - 1), (0, GROWN - 1)], [], id="not worth it"),
+        pytest.param([(CROWD - 1, GROWN - 1), (0, GROWN - 1)], [], id="not worth it"),
+        pytest.param([(CROWD, START), (0, START), (0, START)], [1], id="a crowd, where the one before it was"),
         pytest.param([(1, GROWN), (0, GROWN)], [1], id="one alone, and large"),
         pytest.param([(0, GROWN)], [0], id="all within two looks"),
         pytest.param([(9, GROWN), (0, GROWN), (0, GROWN), (9, GROWN), (0, GROWN)], [1], id="what cannot be given back"),
