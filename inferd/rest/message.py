@@ -42,7 +42,7 @@ _LENGTH = b"\r\ncontent-length: "
 
 
 class Source(Connection, Protocol):
-    """Where requests come from; ``known`` is the last head with a length in it, and the bytes before and behind that."""
+    """Where requests come from; ``known`` is the last head with a length in it, and the bytes before and after that."""
 
     known: tuple[bytes, bytes, Head] | None
 
