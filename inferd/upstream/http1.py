@@ -68,6 +68,8 @@ def _head(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[Origin, bytes
     return origin, f"{start}{lines}Content-Length: ".encode("ascii")
 
 
+# Heads that name a client's trace are all different, but not where they go.
+@lru_cache(maxsize=256)
 def _target(url: str) -> tuple[Origin, str]:
     """The origin of ``url``, and the request line and Host header that name its resource there."""
     try:
