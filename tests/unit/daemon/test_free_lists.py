@@ -44,7 +44,9 @@ uvloop.run(main(sys.argv[1] == "turn"))
 
 def left(*arguments: str) -> tuple[int, int]:
     """What a crowd has needed and what is left of it, in kB."""
-    told = subprocess.run([sys.executable, "-c", CROWD, *arguments], check=True, capture_output=True, text=True).stdout
+    # Without what the environment asks of Python: asyncio's debugging keeps a traceback with every handle.
+    command = [sys.executable, "-E", "-c", CROWD, *arguments]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     needed, remains = told.split()
     return int(needed), int(remains)
 
