@@ -6,7 +6,7 @@ from typing import Any
 
 from inferd.config import Log as LogConfig
 from inferd.log import Log
-from inferd.rest import answer, server
+from inferd.rest import aiohttp_server, answer, server
 from inferd.rest.answer import Answer
 from inferd.rest.http import Http
 from inferd.rest.server import Server, _Connection
@@ -74,6 +74,19 @@ async def turns(count: int) -> None:
     """Lets the loop turn."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def one_cut_and_one_waiting(connection: _Connection | aiohttp_server.Connection) -> None:
+    """Waits twice for a client that takes no more, until it does: who waits first is cut, and the other is not."""
+    cut = asyncio.create_task(connection.drained())
+    await turns(2)
+    cut.cancel()
+    await turns(2)
+    other = asyncio.create_task(connection.drained())
+    await turns(2)
+    assert cut.cancelled() and not other.done()
+    connection.resume_writing()
+    await other
 
 
 async def echo(http: Http) -> Answer:

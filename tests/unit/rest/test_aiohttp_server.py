@@ -1,7 +1,6 @@
 """aiohttp's side of the server: quiet about what is no HTTP, and about itself."""
 
 import ast
-import asyncio
 import inspect
 import re
 
@@ -14,7 +13,16 @@ from inferd.rest.http import Http
 from inferd.rest.request import Request
 from inferd.rest.routing import Route
 from tests.served import Served
-from tests.unit.rest.recorded import GET, TURNS, UNFINISHED, Recorded, connected, echo, turns
+from tests.unit.rest.recorded import (
+    GET,
+    TURNS,
+    UNFINISHED,
+    Recorded,
+    connected,
+    echo,
+    one_cut_and_one_waiting,
+    turns,
+)
 from tests.unit.rest.serving import request, serving
 
 SECRET = "sk-topsecret"
@@ -82,16 +90,7 @@ async def test_reading_goes_on_after_a_body_was_held_up() -> None:
 
 async def test_a_client_that_takes_no_more_is_waited_for_by_whoever_writes_next() -> None:
     connection, transport = await handed_over(paused=True)
-    cut = asyncio.create_task(connection.drained())
-    await turns(2)
-    cut.cancel()
-    await turns(2)
-    # It is not cut with the one before.
-    other = asyncio.create_task(connection.drained())
-    await turns(2)
-    assert cut.cancelled() and not other.done()
-    connection.resume_writing()
-    await other
+    await one_cut_and_one_waiting(connection)
     transport.loses()
 
 

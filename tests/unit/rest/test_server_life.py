@@ -9,7 +9,7 @@ from inferd.rest import answer
 from inferd.rest.answer import Answer
 from inferd.rest.http import Http
 from inferd.rest.server import Dispatch
-from tests.unit.rest.recorded import GET, POST, TURNS, connected, echo, turns
+from tests.unit.rest.recorded import GET, POST, TURNS, connected, echo, one_cut_and_one_waiting, turns
 
 
 class Held:
@@ -168,15 +168,7 @@ async def test_the_next_answer_waits_until_a_slow_client_has_taken_the_one_befor
 async def test_who_waits_after_another_was_cut_is_not_cut_with_it() -> None:
     connection, transport = await connected(echo)
     connection.pause_writing()
-    cut = asyncio.create_task(connection.drained())
-    await turns(2)
-    cut.cancel()
-    await turns(2)
-    other = asyncio.create_task(connection.drained())
-    await turns(2)
-    assert cut.cancelled() and not other.done()
-    connection.resume_writing()
-    await other
+    await one_cut_and_one_waiting(connection)
     transport.loses()
 
 
