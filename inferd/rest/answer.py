@@ -66,13 +66,13 @@ class Answer(msgspec.Struct, eq=False):
         body = self.body
         head = self.head(http, len(body))
         if http.head.method == "HEAD" or self.status in _BODILESS:
-            http.write(head)
+            keeps_up = http.write(head)
         elif len(body) <= _SMALL:
-            http.write(head + body)
+            keeps_up = http.write(head + body)
         else:
             http.write(head)
-            http.write(body)
-        if http.connection.paused:
+            keeps_up = http.write(body)
+        if not keeps_up:
             await http.drain()
 
     async def write_eof(self) -> None:

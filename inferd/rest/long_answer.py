@@ -27,8 +27,7 @@ class LongAnswer(Answer):
         http.write(self.head(http, len(self.body)))
         view = memoryview(self.body)
         for at in range(0, len(view), LONG):
-            http.write(view[at : at + LONG])
-            if http.connection.paused:
+            if not http.write(view[at : at + LONG]):
                 await http.drain()
 
 
