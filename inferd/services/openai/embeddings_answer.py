@@ -1,6 +1,7 @@
 """The upstream's answer to a request for embeddings: which embedding belongs to which text."""
 
 import re
+from random import getrandbits
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -75,17 +76,20 @@ def read_in_steps(raw: bytes) -> Answer[bytes | msgspec.Raw]:
 
 def _read_apart(raw: bytes) -> Answer[bytes | msgspec.Raw]:
     """Reads ``raw`` with numbers in the places of the embeddings; ValueError where these are not the answer's own."""
+    # Numbers that nobody can foresee: one that an upstream sends for an embedding would be taken for another's place.
+    first = getrandbits(60)
     outline: list[bytes] = []
     embeddings: list[bytes | msgspec.Raw] = []
     view, at = memoryview(raw), 0
     while found := _EMBEDDING.search(raw, at):
         start = found.end()
         end = raw.index(b'"' if raw.startswith(b'"', start) else b"]", start + 1) + 1
-        outline += (raw[at:start], b"%d" % len(embeddings))
+        outline += (raw[at:start], b"%d" % (first + len(embeddings)))
         embeddings.append(_embedding(view[start:end]))
         at = end
     answer = _ANSWER.decode(b"".join([*outline, raw[at:]]))
-    if [bytes(item.embedding) for item in answer.data] != [b"%d" % number for number in range(len(embeddings))]:
+    places = [b"%d" % number for number in range(first, first + len(embeddings))]
+    if [bytes(item.embedding) for item in answer.data] != places:
         raise ValueError("other things are called so, too")
     items = [_Item(embedding, item.index) for item, embedding in zip(answer.data, embeddings, strict=True)]
     return Answer(items, answer.usage)
