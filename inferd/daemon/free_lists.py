@@ -3,7 +3,7 @@
 CPython takes objects of up to 512 bytes from arenas of 1 MB and gives an arena back once nothing in it is in use. When
 2,000 streams have left, a thousand blocks are in use in the thirty arenas they needed, and nearly all of these are no
 objects any more: uvloop, asyncio and multidict keep some hundred of a kind, in the order in which they came to their
-end. (The few others, timers and numbers that live on, still hold many an arena; nothing is done about them here.)
+end. (``inferd.daemon.reserve`` is for the few others, timers and numbers that live on.)
 The collector empties the interpreter's own lists and none of these. But they can be emptied by whoever makes as
 many objects, and filled again by dropping them; between the two, others are made, of what lies together.
 

@@ -2,23 +2,41 @@
 
 What is larger than 512 bytes comes from the C library's heap, which shrinks at its end only: one small piece there,
 and a hundred megabytes of what slow readers had not read stay. glibc gives back the free pages in between when told.
-What is smaller comes from Python's arenas, which are given back when they are empty (``inferd.daemon.free_lists``).
+What is smaller comes from Python's arenas, which are given back when they are empty: what lives on must lie elsewhere.
+(``inferd.daemon.reserve`` says where, and ``inferd.daemon.free_lists`` has libraries let go of what they keep.)
 """
 
 import asyncio
 import gc
 import resource
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 
 from inferd.aside import Aside
 from inferd.daemon.free_lists import turn_over
+from inferd.daemon.reserve import Reserve
 
 # Seconds between two looks; what makes it worth the while: so many requests at once, or so many bytes of growth.
 INTERVAL = 5.0
 CROWD = 100
 WORTH = 8 * 1024 * 1024
+
+# When so few are left, what they need matters no more.
+FEW = CROWD // 4
+
+# So often the arenas are emptied when a crowd has left, for a minute in all. What keeps one in use is made anew by and
+# by: a timer when it fires, a count or a date with the next request.
+LOOKS = 8
+
+# How they are emptied: so many seconds apart, so often. What a fired timer was made of goes to a free list, where the
+# next to be set finds it: so it is done more often than any timer fires (every half second), and until each has fired
+# twice (those of a second, too), for the next to be set may have been another.
+PAUSE, PASSES = 0.25, 10
+
+# Seconds of the collector's that nobody should have to wait for so often: for 100,000 objects.
+TOO_LONG = 0.005
 
 
 async def give_back(busy: Callable[[], int], aside: Aside) -> None:
@@ -29,21 +47,39 @@ async def give_back(busy: Callable[[], int], aside: Aside) -> None:
     """
     # Now, for the thread and the module that are needed: made amid a crowd, they would hold what that has needed.
     await aside.run(trim)
-    most, settled = 0, resident()
+    reserve = await Reserve.made()
+    most, settled, looks = 0, resident(), 0
     while True:
         await asyncio.sleep(INTERVAL)
         now = busy()
         most = max(most, now)
-        if now > most // 4 or (most < CROWD and resident() < settled + WORTH):
+        if most >= CROWD:
+            looks = LOOKS
+        few, left = now <= FEW, now <= most // 4 and (most >= CROWD or resident() >= settled + WORTH)
+        if not left and not (few and looks):
             continue
-        if not now:
-            # Before, what is in use holds more than the lists do.
-            await turn_over()
+        if few:
+            looks = max(0, looks - 1)
+            await empty(busy, reserve)
         await aside.run(trim)
         # What is in use by then is given back when those who use it have ended, too.
         most = busy()
         if not most:
             settled = resident()
+
+
+async def empty(busy: Callable[[], int], reserve: Reserve) -> None:
+    """Has what is made anew come from ``reserve``, and lets free lists hold nothing else, until more requests come."""
+    for _ in range(PASSES):
+        await reserve.come_first()
+        began = time.thread_time()
+        # The interpreter's own lists.
+        gc.collect()
+        took = time.thread_time() - began
+        await turn_over()
+        await asyncio.sleep(PAUSE)
+        if took > TOO_LONG or busy() > FEW:
+            return
 
 
 def resident() -> int:

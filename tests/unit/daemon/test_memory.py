@@ -1,14 +1,17 @@
 """When memory is given back, and that it is."""
 
 import ctypes
+import gc
 import platform
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from inferd.aside import Aside
 from inferd.daemon import memory
-from inferd.daemon.memory import CROWD, WORTH, give_back, resident, trim
+from inferd.daemon.memory import CROWD, FEW, LOOKS, PASSES, WORTH, empty, give_back, resident, trim
+from inferd.daemon.reserve import Reserve
 
 START = 50 * WORTH
 GROWN = START + WORTH
@@ -21,7 +24,7 @@ class Ended(Exception):
 class Process:
     """A process with so many requests and so much memory at each look.
 
-    ``given`` has the looks that gave some back, -1 for the start; ``turned`` those that turned free lists over before.
+    ``given`` has the looks that gave some back, -1 for the start; ``emptied`` those that emptied arenas before.
     """
 
     def __init__(self, *looks: tuple[int, int]) -> None:
@@ -30,7 +33,7 @@ class Process:
         self._again = False
         self._resident = START
         self.given: list[int] = []
-        self.turned: list[int] = []
+        self.emptied: list[int] = []
 
     def busy(self) -> int:
         if not self._again:
@@ -49,8 +52,9 @@ class Process:
         # Nobody asks at the start.
         self._again = self._number >= 0
 
-    async def turn_over(self) -> None:
-        self.turned.append(self._number)
+    async def empty(self, busy: Callable[[], int], reserve: Reserve) -> None:
+        self.emptied.append(self._number)
+        self._again = True
 
 
 @pytest.fixture
@@ -65,7 +69,10 @@ def aside() -> Iterator[Aside]:
     [
         pytest.param([(100, GROWN), (26, GROWN), (25, GROWN)], [2], id="three quarters have left"),
         pytest.param([(CROWD - 1, GROWN - 1), (0, GROWN - 1)], [], id="not worth it"),
-        pytest.param([(CROWD, START), (0, START), (0, START)], [1], id="a crowd, where the one before it was"),
+        pytest.param([(CROWD, START), (0, START)], [1], id="a crowd, where the one before it was"),
+        pytest.param([(CROWD, START), *[(3, START)] * (LOOKS + 5)], [*range(1, 1 + LOOKS)], id="a crowd, for a minute"),
+        pytest.param([(CROWD, START), *[(9, START), (CROWD, START)] * 20], [*range(1, 40, 2)], id="crowd after crowd"),
+        pytest.param([(4 * FEW + 4, START), (FEW + 1, START), (FEW, START)], [1, 2], id="few of a crowd"),
         pytest.param([(1, GROWN), (0, GROWN)], [1], id="one alone, and large"),
         pytest.param([(0, GROWN)], [0], id="all within two looks"),
         pytest.param([(9, GROWN), (0, GROWN), (0, GROWN), (9, GROWN), (0, GROWN)], [1], id="what cannot be given back"),
@@ -80,12 +87,54 @@ async def test_memory_is_given_back_once_many_have_left_and_it_is_worth_it(
     monkeypatch.setattr(memory, "INTERVAL", 0)
     monkeypatch.setattr(memory, "resident", process.resident)
     monkeypatch.setattr(memory, "trim", process.trim)
-    monkeypatch.setattr(memory, "turn_over", process.turn_over)
+    monkeypatch.setattr(memory, "empty", process.empty)
     with pytest.raises(Ended):
         await give_back(process.busy, aside)
     assert process.given == [-1, *given]
-    # While somebody is being served, that would be of no use.
-    assert process.turned == [look for look in given if not looks[look][0]]
+    # While many are being served, that would be of no use.
+    assert process.emptied == [look for look in given if looks[look][0] <= FEW]
+
+
+class Counting(Reserve):
+    """A reserve that counts the passes, after each of which so many requests are there."""
+
+    def __init__(self, left: list[int]) -> None:
+        super().__init__()
+        self.left = left
+        self.passes = 0
+
+    async def come_first(self) -> None:
+        self.passes += 1
+
+    def busy(self) -> int:
+        return self.left.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("busy", "slow", "passes"),
+    [
+        pytest.param([FEW] * PASSES, 0.0, PASSES, id="few are there"),
+        pytest.param([0, FEW + 1], 0.0, 2, id="more come"),
+        pytest.param([], 1.0, 1, id="the collector takes too long"),
+    ],
+)
+async def test_arenas_are_emptied_while_that_is_in_nobodys_way(
+    busy: list[int], slow: float, passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took, reserve = iter([0.0, slow] * PASSES), Counting(busy)
+    collected: list[int] = []
+    turned: list[int] = []
+
+    async def turn_over() -> None:
+        turned.append(len(collected))
+
+    monkeypatch.setattr(memory, "PAUSE", 0)
+    monkeypatch.setattr(time, "thread_time", lambda: next(took))
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(reserve.passes))
+    monkeypatch.setattr(memory, "turn_over", turn_over)
+    await empty(reserve.busy, reserve)
+    # First the reserve, then the interpreter's free lists, then those of libraries, which take from both.
+    assert collected == turned == [*range(1, passes + 1)] and not reserve.left
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries decide by themselves")
