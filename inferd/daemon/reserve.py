@@ -59,7 +59,7 @@ class Reserve:
         return _pool(thing) in self._kept
 
     async def come_first(self) -> None:
-        """From now on it is used first. Takes 30 ms after 2,000 streams, in steps of less than one."""
+        """From now on it is used first. Takes 30 ms after 2,000 streams, in steps of one."""
         for size in SIZES if self._kept else ():
             pools = await _plugged(size, 1)
             # In places that have come free since. This loop makes nothing else, and nobody has a turn until it is done.

@@ -80,15 +80,15 @@ async def test_what_is_made_comes_from_the_reserve(size: int, sizes: list[int]) 
     if size not in sizes:
         return
     made = await Reserve.made()
-    crowd = [reserve._plug(size) for _ in range(20 * POOL // size)]
+    crowd = [reserve._plug(size) for _ in range(40 * POOL // size)]
     del crowd[::2]
     # Half of the crowd has left, and the next ones take these places.
-    things = [reserve._plug(size) for _ in range(48)]
+    things = [reserve._plug(size) for _ in range(10 * POOL // size)]
     assert not any(thing in made for thing in things)
     things.clear()
     await made.come_first()
-    # What is dropped elsewhere in these moments, by coverage's tracing above all, leaves its place first.
-    things = [reserve._plug(size) for _ in range(48)]
+    # What is dropped elsewhere in these moments, by the collector or coverage's tracing, leaves its place first.
+    things = [reserve._plug(size) for _ in range(10 * POOL // size)]
     assert sum(thing in made for thing in things) > 8
 
 
