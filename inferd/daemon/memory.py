@@ -42,8 +42,9 @@ TOO_LONG = 0.005
 async def give_back(busy: Callable[[], int], aside: Aside) -> None:
     """Gives memory back whenever three quarters of many requests have ended; runs until it is cancelled.
 
-    ``busy`` says how many are being served. It is done in ``aside``: to let go of 100 MB takes 10 to 40 ms, for half of
-    which the loop has to wait at worst.
+    ``busy`` says how many are being served. When nearly all of a crowd have left, arenas are emptied, for a minute.
+    What glibc has is given back in ``aside``: to let go of 100 MB takes 10 to 40 ms, for half of which the loop has to
+    wait at worst.
     """
     # Now, for the thread and the module that are needed: made amid a crowd, they would hold what that has needed.
     await aside.run(trim)

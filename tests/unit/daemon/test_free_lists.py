@@ -3,13 +3,12 @@
 import asyncio
 import gc
 import os
-import subprocess
-import sys
 
 import pytest
 from multidict import CIMultiDict
 
 from inferd.daemon.free_lists import HEADERS, taken, turn_over
+from tests.unit.daemon.alone import told
 
 pytestmark = pytest.mark.skipif("PYTHONMALLOC" in os.environ, reason="another allocator is asked for")
 
@@ -42,18 +41,10 @@ uvloop.run(main(sys.argv[1] == "turn"))
 """
 
 
-def left(*arguments: str) -> tuple[int, int]:
-    """What a crowd has needed and what is left of it, in kB."""
-    # Without what the environment asks of Python: asyncio's debugging keeps a traceback with every handle.
-    command = [sys.executable, "-E", "-c", CROWD, *arguments]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    needed, remains = told.split()
-    return int(needed), int(remains)
-
-
 def test_what_a_crowd_has_needed_is_given_back_once_its_free_lists_are_turned_over() -> None:
-    needed, remains = left("turn")
-    _, unturned = left("stay")
+    # In kB.
+    ((needed, remains),) = told(CROWD, "turn")
+    ((_, unturned),) = told(CROWD, "stay")
     assert remains < needed / 2 < unturned
 
 

@@ -1,13 +1,13 @@
 """That what is made comes from the reserve, and what a crowd has needed is given back although some of it lives on."""
 
 import os
-import subprocess
 import sys
 
 import pytest
 
 from inferd.daemon import reserve
 from inferd.daemon.reserve import HEAD, POOL, SIZES, Reserve
+from tests.unit.daemon.alone import told
 
 pytestmark = pytest.mark.skipif("PYTHONMALLOC" in os.environ, reason="another allocator is asked for")
 
@@ -43,17 +43,10 @@ asyncio.run(main(sys.argv[1] == "first"))
 """
 
 
-def left(argument: str) -> tuple[int, int]:
-    """What a crowd has needed and what is left of it, in kB."""
-    # Without what the environment asks of Python: asyncio's debugging keeps a traceback with every handle.
-    command = [sys.executable, "-E", "-c", CROWD, argument]
-    needed, remains = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return int(needed), int(remains)
-
-
 def test_what_a_crowd_has_needed_is_given_back_although_some_of_it_lives_on() -> None:
-    needed, remains = left("first")
-    _, unchanged = left("stay")
+    # In kB.
+    ((needed, remains),) = told(CROWD, "first")
+    ((_, unchanged),) = told(CROWD, "stay")
     assert remains < needed / 8 < needed / 4 < unchanged
 
 
@@ -84,10 +77,7 @@ asyncio.run(main())
 
 
 def test_what_is_made_next_comes_from_the_reserve() -> None:
-    # In a process of its own: here, whatever other tests have left comes and goes, too.
-    command = [sys.executable, "-E", "-c", NEXT]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = {size: (before, after) for size, before, after in (map(int, line.split()) for line in told.splitlines())}
+    found = {size: (before, after) for size, before, after in told(NEXT)}
     assert found.keys() == {*SIZES}
     # A pool of the largest has 31 places, of which others of the daemon's have some.
     assert [size for size, (before, after) in found.items() if before or after < 12] == []
