@@ -4,7 +4,7 @@ Run by hand: ``python -m bench.leaving [chats] [inferd|aiohttp]``. The daemon is
 clients are this one. ``cut`` counts clients whose connection was reset before they left; ``ends`` is the time from a
 client's leaving to the end of its connection at the provider. Memory is told first after one chat, the first of which
 loads what is needed by all: that is where it should come back to. It is looked at in the middle of each round, at its
-end, and once the daemon has had the time to give it back, a bit more than a minute with one chat in it.
+end, and once the daemon has had the time to give it back, nearly two minutes with a few chats in them.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ ROUNDS = 4
 COMING, STAYING, THINKING = 5.0, 10.0, 1.0
 PACE = 0.5  # between two chunks of a chat
 PATIENCE = 20.0
-GIVING_BACK = (LOOKS + 2) * (INTERVAL + PASSES * PAUSE)
+FEW_CHATS = 4  # while memory is given back
+GIVING_BACK = (max(LOOKS) + 2) * INTERVAL + len(LOOKS) * PASSES * PAUSE
 
 
 class Others:
@@ -127,9 +128,10 @@ async def measure(chats: int, client: str) -> None:
                 print(f"amid      {await amid}")
                 print(f"end       {await later(1.0, daemon, http)}")
                 # A daemon in service has requests, each of which makes anew what the last one has left.
-                await asyncio.sleep(GIVING_BACK / 2)
-                await playing.round(daemon.port, 1)
-                print(f"later     {await later(GIVING_BACK / 2, daemon, http)}")
+                for _ in range(FEW_CHATS):
+                    await playing.round(daemon.port, 1)
+                    await asyncio.sleep(GIVING_BACK / FEW_CHATS)
+                print(f"later     {await later(0.0, daemon, http)}")
                 print(
                     f"reached the provider {told['reached']:4.0f}  left open {told['open']:.0f} cut {told['cut']:.0f}  "
                     f"ends ms p50 {told['p50']:.1f} p99 {told['p99']:.1f} max {told['max']:.1f}"

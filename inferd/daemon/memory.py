@@ -9,6 +9,7 @@ What is smaller comes from Python's arenas, which are given back when they are e
 import asyncio
 import gc
 import resource
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,9 +27,9 @@ WORTH = 8 * 1024 * 1024
 # When so few are left, what they need matters no more.
 FEW = CROWD // 4
 
-# So often the arenas are emptied when a crowd has left, for a minute in all. What keeps one in use is made anew by and
-# by: a timer when it fires, a count or a date with the next request.
-LOOKS = 8
+# At these looks with few left the arenas are emptied, the first being that with the crowd gone: for a minute and a
+# half. What keeps one in use is made anew by and by, a timer when it fires, a count or a date with the next request.
+LOOKS = (0, 1, 2, 4, 8, 16)
 
 # How they are emptied: so many seconds apart, so often. What a fired timer was made of goes to a free list, where the
 # next to be set finds it: so it is done more often than any timer fires (every half second), and until each has fired
@@ -42,25 +43,24 @@ TOO_LONG = 0.005
 async def give_back(busy: Callable[[], int], aside: Aside) -> None:
     """Gives memory back whenever three quarters of many requests have ended; runs until it is cancelled.
 
-    ``busy`` says how many are being served. When nearly all of a crowd have left, arenas are emptied, for a minute.
+    ``busy`` says how many are being served. When nearly all of a crowd have left, arenas are emptied, for a while.
     What glibc has is given back in ``aside``: to let go of 100 MB takes 10 to 40 ms, for half of which the loop has to
     wait at worst.
     """
     # Now, for the thread and the module that are needed: made amid a crowd, they would hold what that has needed.
     await aside.run(trim)
+    await give_up_connection()
     reserve = await Reserve.made()
-    most, settled, looks = 0, resident(), 0
+    most, settled, since = 0, resident(), max(LOOKS)
     while True:
         await asyncio.sleep(INTERVAL)
         now = busy()
         most = max(most, now)
-        if most >= CROWD:
-            looks = LOOKS
         few, left = now <= FEW, now <= most // 4 and (most >= CROWD or resident() >= settled + WORTH)
-        if not left and not (few and looks):
+        since = 0 if most >= CROWD else since + few
+        if not left and not (few and since in LOOKS):
             continue
         if few:
-            looks = max(0, looks - 1)
             await empty(busy, reserve)
         await aside.run(trim)
         # What is in use by then is given back when those who use it have ended, too.
@@ -81,6 +81,21 @@ async def empty(busy: Callable[[], int], reserve: Reserve) -> None:
         await asyncio.sleep(PAUSE)
         if took > TOO_LONG or busy() > FEW:
             return
+
+
+async def give_up_connection() -> None:
+    """Gives up one connection: what uvloop makes of the first time and keeps for ever would be made amid a crowd.
+
+    That is what its line numbers in a traceback need; eight objects, which held four arenas.
+    """
+    # Nobody listens there.
+    with suppress(OSError), socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        loop = asyncio.get_running_loop()
+        connecting = loop.create_task(loop.create_connection(asyncio.Protocol, *deaf.getsockname()))
+        await asyncio.sleep(0)
+        connecting.cancel()
+        await asyncio.wait([connecting])
 
 
 def resident() -> int:

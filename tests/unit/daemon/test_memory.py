@@ -10,8 +10,9 @@ import pytest
 
 from inferd.aside import Aside
 from inferd.daemon import memory
-from inferd.daemon.memory import CROWD, FEW, LOOKS, PASSES, WORTH, empty, give_back, resident, trim
+from inferd.daemon.memory import CROWD, FEW, PASSES, WORTH, empty, give_back, resident, trim
 from inferd.daemon.reserve import Reserve
+from tests.unit.daemon.alone import told
 
 START = 50 * WORTH
 GROWN = START + WORTH
@@ -70,7 +71,10 @@ def aside() -> Iterator[Aside]:
         pytest.param([(100, GROWN), (26, GROWN), (25, GROWN)], [2], id="three quarters have left"),
         pytest.param([(CROWD - 1, GROWN - 1), (0, GROWN - 1)], [], id="not worth it"),
         pytest.param([(CROWD, START), (0, START)], [1], id="a crowd, where the one before it was"),
-        pytest.param([(CROWD, START), *[(3, START)] * (LOOKS + 5)], [*range(1, 1 + LOOKS)], id="a crowd, for a minute"),
+        pytest.param([(CROWD, START), *[(3, START)] * 50], [1, 2, 3, 5, 9, 17], id="a crowd, for a while"),
+        pytest.param(
+            [(CROWD, START), *[(3, START), (26, START)] * 50], [1, 3, 5, 9, 17, 33], id="a crowd, while few are left"
+        ),
         pytest.param([(CROWD, START), *[(9, START), (CROWD, START)] * 20], [*range(1, 40, 2)], id="crowd after crowd"),
         pytest.param([(4 * FEW + 4, START), (FEW + 1, START), (FEW, START)], [1, 2], id="few of a crowd"),
         pytest.param([(1, GROWN), (0, GROWN)], [1], id="one alone, and large"),
@@ -135,6 +139,37 @@ async def test_arenas_are_emptied_while_that_is_in_nobodys_way(
     await empty(reserve.busy, reserve)
     # First the reserve, then the interpreter's free lists, then those of libraries, which take from both.
     assert collected == turned == [*range(1, passes + 1)] and not reserve.left
+
+
+# How many blocks of memory remain of a connection given up, where it is the first and where it is not.
+GIVEN_UP = """
+import asyncio, gc, sys, uvloop
+from inferd.daemon.memory import give_up_connection
+
+async def main(first):
+    if not first:
+        await give_up_connection()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    gc.collect()
+    before = sys.getallocatedblocks()
+    connecting = loop.create_task(loop.create_connection(asyncio.Protocol, "127.0.0.1", port))
+    await asyncio.sleep(0)
+    connecting.cancel()
+    await asyncio.wait([connecting])
+    del connecting
+    gc.collect()
+    print(sys.getallocatedblocks() - before)
+    server.close()
+
+uvloop.run(main(sys.argv[1] == "first"))
+"""
+
+
+def test_what_is_made_for_the_first_connection_given_up_is_there_beforehand() -> None:
+    ((first,),), ((later,),) = told(GIVEN_UP, "first"), told(GIVEN_UP, "later")
+    assert later + 8 <= first
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries decide by themselves")
