@@ -117,8 +117,8 @@ def _others(bench: Bench, gateways: Sequence[Gateway], direct: Gateway, plan: Pl
         base = latency(direct, plan.latency_seconds)
         for gateway in gateways:
             added[gateway.name].append(latency(gateway, plan.latency_seconds) - base)
-    medians = [f"{statistics.median(added[gateway.name]):.2f} ms" for gateway in gateways]
-    lines.append(f"| added latency, p50 at 20 requests/s | {' | '.join(medians)} |")
+    shown = [_milliseconds(added[gateway.name], 2) for gateway in gateways]
+    lines.append(f"| added latency, p50 at 20 requests/s (range) | {' | '.join(shown)} |")
     lines.extend(_held(bench, gateways, plan))
     starts = sorted(programs.started(folder) for _ in range(plan.rounds))
     seconds, memory = starts[len(starts) // 2]
@@ -131,8 +131,7 @@ def _held(bench: Bench, gateways: Sequence[Gateway], plan: Plan) -> list[str]:
     for waves in zip(*rounds, strict=True):
         wholes.append(f"{min(wave.whole for wave in waves)}")
         # The mock upstream itself waits a second before its first event.
-        late = sorted(wave.first_p99 - 1000 for wave in waves)
-        firsts.append(f"{statistics.median(late):.1f} ms ({late[0]:.1f}–{late[-1]:.1f})")
+        firsts.append(_milliseconds([wave.first_p99 - 1000 for wave in waves], 1))
         # The first wave takes it; the next find some of it still there.
         rises.append(f"{waves[0].memory:.0f} MB")
     return [
@@ -140,6 +139,12 @@ def _held(bench: Bench, gateways: Sequence[Gateway], plan: Plan) -> list[str]:
         f"| … first event p99, over the upstream's second (range) | {' | '.join(firsts)} |",
         f"| … memory over idle | {' | '.join(rises)} |",
     ]
+
+
+def _milliseconds(rounds: Sequence[float], digits: int) -> str:
+    """The median of some rounds, with the lowest and the highest."""
+    low, middle, high = (f"{figure:.{digits}f}" for figure in (min(rounds), statistics.median(rounds), max(rounds)))
+    return f"{middle} ms ({low}–{high})"
 
 
 def _million(bench: Bench, gateway: Gateway) -> str:
