@@ -1,6 +1,8 @@
 """One request as it came over its connection, and the way back: all that inferd wants of its server."""
 
 import asyncio
+import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 # As aiohttp has them, too.
 HTTP_10, HTTP_11 = (1, 0), (1, 1)
+
+# A client that takes nothing for so long, while more waits to be sent, is gone: its answer holds memory, and its stream
+# costs an upstream. Seconds.
+STALLED_AFTER = 120.0
 
 _NO_QUERY: MultiDictProxy[str] = MultiDictProxy(MultiDict())
 
@@ -128,8 +134,20 @@ class Http(msgspec.Struct, eq=False):
         return self.connection.paused
 
     async def drain(self) -> None:
-        """Returns once more may be sent; ConnectionError when the client has left."""
-        await self.connection.drained()
+        """Returns once more may be sent; ConnectionError when the client has left, or takes nothing and is cut off."""
+        before = math.inf
+        while (unsent := self._unsent()) < before:
+            before = unsent
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STALLED_AFTER):
+                    return await self.connection.drained()
+        self.abort()
+        raise ConnectionResetError("the client does not read")
+
+    def _unsent(self) -> int:
+        """Bytes that the client has yet to take."""
+        transport = self.connection.transport
+        return transport.get_write_buffer_size() if transport is not None else 0
 
     def abort(self) -> None:
         """Cuts the connection; nothing more is sent."""

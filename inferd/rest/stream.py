@@ -28,9 +28,6 @@ _COMMENT = b":\n\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _ENCODER = msgspec.json.Encoder()
 
-# A client that takes nothing for so long, while more waits to be sent, is gone: its stream costs an upstream.
-STALLED_AFTER = 120.0
-
 # What a client that is cut off gets to read its last event, and the shortest pause between two looks. Seconds.
 LAST_WORD = 1.0
 MIN_INTERVAL = 0.01
@@ -47,11 +44,10 @@ class EventStream:
         self._loop = asyncio.get_running_loop()
         self._keepalive = request.parts.config.server.sse_keepalive
         self._active = self._loop.time()
-        self._waiting = False
         self._ended = False
         self.whole = False
         self._left = False
-        self._beat: asyncio.TimerHandle
+        self._beat: asyncio.TimerHandle | None = None
         self._encode: Callable[[Sequence[Any]], bytes]
         # It leaves with the first event.
         self._unsent = self._answer.head(self._http, None)
@@ -69,7 +65,8 @@ class EventStream:
         self._encode = encode
         self._request.stream = self
         self._request.parts.open.streams += 1
-        self._look_in()
+        if self._keepalive:
+            self._look_in()
         try:
             self._request.note_first_chunk()
             # See Piped. Asked for by its name: isinstance with a Protocol takes forty times as long.
@@ -146,25 +143,22 @@ class EventStream:
         """Waits for a client that is slower than its upstream; ConnectionResetError if it has left."""
         if self._left:
             raise ConnectionResetError("the client has left")
-        self._waiting = True
         await self._http.drain()
-        self._waiting = False
 
     def _look_in(self) -> None:
-        """Looks for silence and stalled clients now and then, instead of setting a timer at every event."""
+        """Looks for silence now and then, instead of setting a timer at every event."""
         silent = self._loop.time() - self._active
-        if self._waiting and silent >= STALLED_AFTER:
-            self._http.abort()
-            return
-        interval = self._keepalive or STALLED_AFTER
-        if self._keepalive and silent >= self._keepalive and not self._waiting:
+        if silent >= self._keepalive and not self._http.writing_paused:
             with suppress(ConnectionError):  # The client has left: the handler will be told, too.
                 self._write(_COMMENT)
             silent = 0.0
-        self._beat = self._loop.call_later(max(interval - silent, MIN_INTERVAL), self._look_in)
+        # While the client takes less than is sent there is no silence to be filled, however long it lasts.
+        pause = self._keepalive - silent % self._keepalive
+        self._beat = self._loop.call_later(max(pause, MIN_INTERVAL), self._look_in)
 
     def _stop_looking_in(self) -> None:
-        self._beat.cancel()
+        if self._beat is not None:
+            self._beat.cancel()
 
 
 def error_event(failure: Failure, errors: Callable[[Failure], Document]) -> bytes:

@@ -49,6 +49,10 @@ class Recorded(asyncio.Transport):
         """See asyncio.Transport."""
         self.written += data
 
+    def get_write_buffer_size(self) -> int:
+        """See asyncio.Transport."""
+        return len(self.written)
+
     def is_closing(self) -> bool:
         """See asyncio.Transport."""
         return self.closed

@@ -2,12 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 
+import msgspec
+
+from inferd import sse
 from inferd.errors import envelope
 from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.rest.routing import Route
 from inferd.rest.stream import EventStream
+from tests.served import Served
+from tests.unit.rest.serving import Serving, request
+
+ERROR = b'event: error\ndata: {"error":{"root_cause":[{"type":"status_exception","reason":"no"}],"type":"status_'
+ONE, TWO, THREE, DONE = map(sse.encode, (b"1", b"2", b"3", b"[DONE]"))
 
 
 class Source:
@@ -65,3 +74,35 @@ class Pipe:
         async for batch in self._reading:
             if not write(batch):
                 await ready()
+
+
+def chunk(data: bytes) -> bytes:
+    """``data`` as the server sends it."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def keep_alive(inferd: Served, seconds: float) -> None:
+    """Changes the pause after which a silent stream is commented."""
+    config = inferd.parts.config
+    server = msgspec.structs.replace(config.server, sse_keepalive=seconds)
+    inferd.parts.config = msgspec.structs.replace(config, server=server)
+
+
+@asynccontextmanager
+async def begun(here: Serving, source: Source) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection on which a stream has begun, its head and first batch read."""
+    reader, writer = await here.connect()
+    with closing(writer):
+        yield await _asked(reader, writer, source)
+
+
+async def _asked(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: Source
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    writer.write(request("GET", "/x"))
+    await source.batches.put([b"1\n"])
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Content-Type: text/event-stream" in head and b"X-Accel-Buffering: no" in head
+    assert await reader.readexactly(len(chunk(ONE))) == chunk(ONE)
+    return reader, writer

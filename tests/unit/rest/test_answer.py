@@ -165,7 +165,8 @@ def test_a_body_of_unknown_length_is_sent_in_chunks_or_ends_with_the_connection(
 
 async def test_a_slow_client_is_waited_for() -> None:
     http = unsent("GET", "/x")
-    connection = Mock(paused=True, transport=Mock(**{"is_closing.return_value": False}))
+    transport = Mock(**{"is_closing.return_value": False, "get_write_buffer_size.return_value": 1})
+    connection = Mock(paused=True, transport=transport)
     connection.drained = AsyncMock()
     http.connection = connection
     await Answer(b"a").prepare(http)

@@ -7,9 +7,13 @@ from unittest.mock import Mock
 import pytest
 from aiohttp.http import HttpVersion11
 
+from inferd.rest import http
+from inferd.rest.answer import Answer
 from inferd.rest.http import Http
+from inferd.rest.request import Request
+from inferd.rest.routing import Route
 from tests.served import Served
-from tests.unit.rest.serving import request, unsent
+from tests.unit.rest.serving import request, serving, unsent
 
 head = partial(request, "POST", "/_inference/completion/e", "Content-Type: application/json")
 
@@ -83,3 +87,41 @@ async def test_how_much_a_client_takes_is_the_connection_s_to_say() -> None:
     http = unsent("GET", "/x")
     assert not http.writing_paused and http.transport is None
     await http.drain()
+
+
+async def test_a_client_that_takes_something_is_waited_for_and_one_that_takes_nothing_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "STALLED_AFTER", 0.001)
+    request = unsent("GET", "/x")
+    transport = connected(request)
+    transport.get_write_buffer_size.side_effect = [3, 2, 1, 1]
+    waits: list[bool] = []
+
+    async def drained() -> None:
+        waits.append(True)
+        await asyncio.Event().wait()
+
+    request.connection = Mock(transport=transport, drained=drained)
+    with pytest.raises(ConnectionResetError):
+        await request.drain()
+    assert len(waits) == 3
+    transport.abort.assert_called_once_with()
+
+
+async def test_an_answer_that_is_not_taken_does_not_keep_its_request_open(
+    inferd: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "STALLED_AFTER", 0.1)
+
+    async def handle(_: Request) -> Answer:
+        return Answer(b"x" * 30_000_000)
+
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        _, writer = await here.connect()
+        writer.write(request("GET", "/x"))
+        async with asyncio.timeout(10):
+            while not here.lines:
+                await asyncio.sleep(0.01)
+        writer.close()
+    assert [line["status"] for line in here.lines] == [499]

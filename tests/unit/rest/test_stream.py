@@ -1,64 +1,16 @@
 """A stream to a client, at every moment at which something may befall it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 
-import msgspec
-import pytest
-
-from inferd import sse
 from inferd.errors import StatusFailure, chat_envelope, envelope
-from inferd.rest import stream
 from inferd.rest.answer import Answer
 from inferd.rest.request import Request
 from inferd.rest.routing import Route
 from inferd.rest.stream import EventStream, error_event, failure_answer
 from tests.served import Served
 from tests.unit.rest.serving import Serving, request, serving
-from tests.unit.rest.sources import PipedSource, Source
-
-ERROR = b'event: error\ndata: {"error":{"root_cause":[{"type":"status_exception","reason":"no"}],"type":"status_'
-ONE, TWO, THREE, DONE = map(sse.encode, (b"1", b"2", b"3", b"[DONE]"))
-
-
-def chunk(data: bytes) -> bytes:
-    """``data`` as the server sends it."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-@pytest.fixture(params=[Source, PipedSource])
-def source(request: pytest.FixtureRequest) -> Source:
-    """What the streams of a test bring."""
-    made: Source = request.param()
-    return made
-
-
-def keep_alive(inferd: Served, seconds: float) -> None:
-    """Changes the pause after which a silent stream is commented."""
-    config = inferd.parts.config
-    server = msgspec.structs.replace(config.server, sse_keepalive=seconds)
-    inferd.parts.config = msgspec.structs.replace(config, server=server)
-
-
-@asynccontextmanager
-async def begun(here: Serving, source: Source) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection on which a stream has begun, its head and first batch read."""
-    reader, writer = await here.connect()
-    with closing(writer):
-        yield await _asked(reader, writer, source)
-
-
-async def _asked(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: Source
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    writer.write(request("GET", "/x"))
-    await source.batches.put([b"1\n"])
-    head = await reader.readuntil(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"Content-Type: text/event-stream" in head and b"X-Accel-Buffering: no" in head
-    assert await reader.readexactly(len(chunk(ONE))) == chunk(ONE)
-    return reader, writer
+from tests.unit.rest.sources import DONE, ERROR, ONE, THREE, TWO, Source, begun, chunk, keep_alive
 
 
 async def test_a_batch_leaves_at_once_and_in_one_write(inferd: Served, source: Source) -> None:
@@ -129,78 +81,12 @@ async def test_silence_is_filled_with_comments(inferd: Served, source: Source) -
         assert DONE in await reader.readuntil(b"0\r\n\r\n")
 
 
-async def test_no_comments_if_they_are_off(inferd: Served, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_comments_if_they_are_off(inferd: Served, source: Source) -> None:
     keep_alive(inferd, 0)
-    monkeypatch.setattr(stream, "STALLED_AFTER", 0.02)
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
-        # Several looks later nothing has come, since the client reads all there is.
         await asyncio.sleep(0.1)
         await source.batches.put(None)
         assert await reader.readuntil(b"0\r\n\r\n") == chunk(DONE) + b"0\r\n\r\n"
-
-
-async def test_a_client_that_takes_nothing_is_gone_after_a_while(
-    inferd: Served, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keep_alive(inferd, 0.02)
-    monkeypatch.setattr(stream, "STALLED_AFTER", 0.1)
-    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (_, writer):
-        await source.batches.put([b"x" * 30_000_000 + b"\n"])
-        async with asyncio.timeout(10):
-            await source.left.wait()
-            await inferd.parts.open.none_left()
-        writer.close()
-    assert [line["message"] for line in here.lines] == ["request"]
-
-
-async def test_a_client_that_does_not_read_is_not_waited_for_when_it_is_cut(
-    inferd: Served, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "LAST_WORD", 0.05)
-    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (_, writer):
-        await source.batches.put([b"x" * 30_000_000 + b"\n"])
-        while not source.batches.empty():
-            await asyncio.sleep(0)
-        inferd.parts.open.cut(StatusFailure("no", 503))
-        async with asyncio.timeout(10):
-            await inferd.parts.open.none_left()
-    assert [(line["message"], line["status"]) for line in here.lines] == [("request", 499)]
-
-
-async def test_a_client_that_reads_slowly_still_gets_its_last_event(
-    inferd: Served, source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "LAST_WORD", 60.0)
-    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
-        await source.batches.put([b"x" * 30_000_000 + b"\n"])
-        while not source.batches.empty():
-            await asyncio.sleep(0)
-        inferd.parts.open.cut(StatusFailure("no", 503))
-        rest = b""
-        while not rest.endswith(b"\r\n0\r\n\r\n"):
-            part = await reader.read(1024 * 1024)
-            assert part
-            rest += part
-        assert ERROR in rest[-400:]
-        await inferd.parts.open.none_left()
-    assert [(line["message"], line["status"]) for line in here.lines] == [("request", 200)]
-
-
-async def test_a_client_that_reads_slowly_is_waited_for(inferd: Served, source: Source) -> None:
-    async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
-        await source.batches.put([b"x" * 30_000_000 + b"\n"])
-        await source.batches.put([b"2\n"])
-        while source.batches.qsize() > 1:
-            await asyncio.sleep(0)
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert source.batches.qsize() == 1, "nothing more is asked for"
-        await source.batches.put(None)
-        rest = b""
-        while not rest.endswith(b"\r\n0\r\n\r\n"):
-            rest += await reader.read(1024 * 1024)
-        assert b"x\n\n\r\n" + chunk(TWO) + chunk(DONE) in rest[-200:]
-        await inferd.parts.open.none_left()
 
 
 async def test_a_comment_to_a_client_that_left_is_no_matter(inferd: Served, source: Source) -> None:
