@@ -1,7 +1,6 @@
 """What a token endpoint is asked, and what its answer means (RFC 6749, sections 2.3.1, 4.4 and 5); no I/O."""
 
 import base64
-import math
 from collections.abc import Callable, Mapping
 from urllib.parse import quote_plus, urlencode
 
@@ -21,9 +20,10 @@ from inferd.upstream.client import Broken, HostUnknown, Request, Trouble, Unreac
 MARGIN = 60.0
 MARGIN_SHARE = 0.25
 
-# Seconds a token is taken to live whose answer does not say (RFC 6749 5.1 only recommends it); the upstream's 401 ends
-# it sooner.
+# Seconds a token is taken to live whose answer does not say (RFC 6749 5.1 only recommends it), and any other at most;
+# the upstream's 401 ends it sooner.
 UNSAID_LIFETIME = 300.0
+LONGEST_LIFETIME = 31 * 86_400.0
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -144,8 +144,8 @@ def _lifetime(expires_in: object) -> float:
     """Seconds, from a number or, as some servers write it, a string of digits."""
     if isinstance(expires_in, str) and expires_in.isdecimal():
         expires_in = float(expires_in)
-    if isinstance(expires_in, int | float) and math.isfinite(expires_in):
-        return max(0.0, float(expires_in))
+    if isinstance(expires_in, int | float):
+        return float(max(0, min(expires_in, LONGEST_LIFETIME)))
     return UNSAID_LIFETIME
 
 

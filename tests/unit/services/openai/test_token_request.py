@@ -8,7 +8,15 @@ import pytest
 
 from inferd.errors import Failure, StatusFailure, UpstreamRefusal, UpstreamUnreachable
 from inferd.schema.endpoint import Secrets, TaskType
-from inferd.services.openai.token_request import Credentials, NoToken, Token, no_answer, token_in, token_request
+from inferd.services.openai.token_request import (
+    LONGEST_LIFETIME,
+    Credentials,
+    NoToken,
+    Token,
+    no_answer,
+    token_in,
+    token_request,
+)
 from inferd.upstream.client import Broken, HostUnknown, Refused, Trouble, Unreachable
 from tests.unit.services.openai.endpoints import OAUTH2, call
 
@@ -55,7 +63,8 @@ def test_no_repr_shows_a_secret() -> None:
 @pytest.mark.parametrize(
     ("expires_in", "lifetime"),
     [(3600, 3540.0), (100, 75.0), ("3600", 3540.0), (1, 0.75), (0, 0.0), (-5, 0.0), (1800.5, 1740.5)]
-    + [(None, 240.0), ("soon", 240.0), ([], 240.0), ({}, 240.0)],
+    + [(None, 240.0), ("soon", 240.0), ([], 240.0), ({}, 240.0)]
+    + [(10**400, LONGEST_LIFETIME - 60), ("9" * 400, LONGEST_LIFETIME - 60)],
 )
 def test_a_token_is_given_up_before_its_end(expires_in: object, lifetime: float) -> None:
     assert answered({"access_token": "t", "token_type": "Bearer", "expires_in": expires_in}) == Token("t", lifetime)
