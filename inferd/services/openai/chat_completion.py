@@ -5,6 +5,7 @@ from msgspec import UNSET, UnsetType
 
 from inferd.errors import StatusFailure
 from inferd.schema.chat_completion import ChatCompletionRequest, Chunk, Message, Tool, ToolChoice
+from inferd.services.openai import usage
 from inferd.services.openai.completion import StreamOptions
 from inferd.services.openai.events import EventReader
 from inferd.services.openai.settings import OpenAISettings
@@ -61,8 +62,7 @@ class ChunkReader(EventReader[Chunk, Chunk]):
             if chunk.model is None or chunk.object is None:
                 chunk.normalise()
             if chunk.usage is not None:
-                self.call.trace.input_tokens += chunk.usage.prompt_tokens
-                self.call.trace.output_tokens += chunk.usage.completion_tokens
+                usage.note(self.call.trace, msgspec.structs.asdict(chunk.usage))
             for choice in chunk.choices:
                 if choice.finish_reason:
                     self.finished = True

@@ -101,7 +101,7 @@ class TextReader(EventReader[_Chunk, str]):
         texts = []
         for chunk in chunks:
             if chunk.usage is not None:
-                usage.count(self.call.trace, chunk.usage)
+                usage.note(self.call.trace, chunk.usage)
             for choice in chunk.choices:
                 if choice.finish_reason:
                     self.finished = True

@@ -195,9 +195,13 @@ async def test_a_finish_reason_makes_it_whole(tools: Tools, reason: str, whole: 
     assert (outcome.failure is None) is whole
 
 
-async def test_tokens_are_counted(tools: Tools) -> None:
-    usage = b'{"id":"1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}'
-    outcome = await read(tools, ChunkReader, events(usage, b"[DONE]"))
+@pytest.mark.parametrize("before", [[], [(3, 1), (3, 2)], [(10**400, -1)]])
+async def test_tokens_are_counted_once_however_often_they_are_told(
+    tools: Tools, before: list[tuple[int, int]]
+) -> None:
+    usage = '{"id":"1","choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":7}}'
+    told = [(usage % tokens).encode() for tokens in (*before, (3, 4))]
+    outcome = await read(tools, ChunkReader, events(*told, b"[DONE]"))
     assert (outcome.call.trace.input_tokens, outcome.call.trace.output_tokens) == (3, 4)
 
 

@@ -75,7 +75,10 @@ async def test_a_stream_gives_its_pieces_of_text(tools: Tools) -> None:
             b'{"choices":[{"delta":{"content":null}}]}',
             b'{"choices":[{"delta":null}]}',
         ),
-        events(b'{"choices":[{"delta":{"content":"c"},"finish_reason":null}],"usage":null}'),
+        events(
+            b'{"choices":[{"delta":{"content":"c"},"finish_reason":null}],"usage":null}',
+            b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}',
+        ),
         events(
             b'{"choices":[{"delta":{},"finish_reason":"length"}]}',
             b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}',
