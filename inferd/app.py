@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,7 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
         directory = state_directory(Path(config.store.directory) if config.store.directory else None, environ)
         guard = guarded(config, directory, host, log)
         store = await _opened(config, directory, environ, services)
+        store.on_delete = partial(_forget, limits, standings)
         try:
             parts = Parts(config, store, services, limits, standings, OpenRequests(), aside, cutter, client.stats)
             parts.guard = guard
@@ -95,6 +97,11 @@ async def _opened(config: Config, directory: Path, environ: Mapping[str, str], s
     key_file = config.store.key_file
     keys = KeyPlaces.of(directory, Path(key_file).expanduser() if key_file else None, environ)
     return await Store.open(directory, keys, services.restore)
+
+
+def _forget(limits: RateLimits, standings: Standings, inference_id: str) -> None:
+    limits.delete(inference_id)
+    standings.forget(inference_id)
 
 
 def guarded(config: Config, directory: Path, host: str, log: Log) -> Guard | None:

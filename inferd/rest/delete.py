@@ -14,6 +14,4 @@ async def handle(request: Request) -> Answer:
     if dry_run:
         return answer.json({"acknowledged": False, "pipelines": [], "indexes": [], "error_message": ""})
     await request.parts.store.delete(request.inference_id)
-    request.parts.limits.delete(request.inference_id)
-    request.parts.standings.forget(request.inference_id)
     return answer.json({"acknowledged": True, "pipelines": [], "indexes": []})

@@ -33,8 +33,8 @@ class Store:
     """The endpoints of one daemon.
 
     Reads never wait. A write goes to disk first, in the one thread that has the database, and into memory in the same
-    step of the loop that learns of the commit: a caller that is cancelled changes nothing about that. Whoever opens a
-    store must ``close`` it.
+    step of the loop that learns of the commit: a caller that is cancelled changes nothing about that. ``on_delete`` is
+    called in that step with the id of an endpoint that is gone. Whoever opens a store must ``close`` it.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Store:
         self._vault = vault
         self._thread = thread
         self._resources = resources
+        self.on_delete: Callable[[str], object] = _nothing
         self._entries: dict[str, _Entry] = {}
         # The last write under way for each id.
         self._changing: dict[str, asyncio.Future[None]] = {}
@@ -172,6 +173,7 @@ class Store:
         self._sorted = None
         if entry is None:
             del self._entries[inference_id]
+            self.on_delete(inference_id)
         else:
             self._entries[inference_id] = entry
 
@@ -183,6 +185,10 @@ class Store:
         if self._closing is not None:
             raise StatusFailure("The store is closed", 503)
         return asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def _nothing(inference_id: str) -> None:
+    return
 
 
 def _load(

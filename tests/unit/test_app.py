@@ -14,6 +14,7 @@ from inferd.app import address_policy, assembled, check_base_url, guarded
 from inferd.auth import Guard
 from inferd.config import Config, OpenAI, load
 from inferd.log import Log
+from inferd.schema.endpoint import TaskType
 from inferd.store import StoreUnusable
 from inferd.upstream.addresses import AddressPolicy, AddressRefused
 from inferd.upstream.aiohttp_client import AiohttpClient
@@ -82,6 +83,19 @@ async def test_afterwards_nothing_is_left_open(tmp_path: Path) -> None:
             before = descriptors
     assert descriptors <= before
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_nothing_is_known_of_an_endpoint_that_is_deleted(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    async with assembled(config, {}, log(config), "127.0.0.1") as app:
+        endpoint, secrets = app.parts.services.named("openai").parse_endpoint(
+            "e", TaskType.COMPLETION, {"service_settings": {"api_key": "k", "model_id": "m"}}
+        )
+        await app.parts.store.create(endpoint, secrets)
+        app.parts.limits.of("e", 500)
+        app.parts.standings.well("e")
+        await app.parts.store.delete("e")
+        assert app.parts.standings.get("e") is None and list(app.parts.limits) == []
 
 
 async def test_a_store_that_cannot_be_used_is_told_and_nothing_is_left_open(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """``DELETE _inference``."""
 
 import asyncio
+import threading
 
+import pytest
+
+from inferd.store.database import Database
 from tests.served import Served
 
 
@@ -31,3 +35,28 @@ async def test_who_waits_for_a_place_is_sent_away_and_who_has_one_finishes(infer
     assert (await inferd.ask("DELETE", "/_inference/c")).status == 200
     assert (await waiting).status == 404
     assert (await running).status == 200
+
+
+async def test_a_client_that_leaves_does_not_keep_a_deletion_from_being_whole(
+    inferd: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await inferd.put("c", "completion")
+    may_write, write = threading.Event(), Database.write
+
+    def slowly(*args: object, **kwargs: object) -> None:
+        assert may_write.wait(10)
+        write(*args, **kwargs)  # type: ignore[arg-type]  # as they came
+
+    monkeypatch.setattr(Database, "write", slowly)
+    deleting = asyncio.create_task(inferd.ask("DELETE", "/_inference/c"))
+    try:
+        while not inferd.parts.open:
+            await asyncio.sleep(0.01)
+        deleting.cancel()
+        await inferd.parts.open.none_left()
+        assert "c" in inferd.parts.store
+    finally:
+        may_write.set()
+    while "c" in inferd.parts.store:
+        await asyncio.sleep(0.01)
+    assert inferd.parts.standings.get("c") is None and list(inferd.parts.limits) == []

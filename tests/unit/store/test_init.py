@@ -107,6 +107,17 @@ async def test_the_repr_tells_operators_what_it_holds(store: Store, folder: Path
     assert "sk-" not in repr(vars(store))
 
 
+async def test_whoever_wants_to_know_is_told_what_is_gone_once_it_is(store: Store) -> None:
+    told: list[tuple[str, bool]] = []
+    await store.create(endpoint("b"), api_key())
+    await store.delete("a")
+    store.on_delete = lambda inference_id: told.append((inference_id, inference_id in store))
+    await store.delete("b")
+    with pytest.raises(EndpointNotFound):
+        await store.delete("b")
+    assert told == [("b", False)]
+
+
 # ---- callers that leave
 
 
