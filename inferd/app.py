@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from inferd.aside import Aside
 from inferd.auth import Guard
-from inferd.config import Config
+from inferd.config import Config, at_home
 from inferd.cutting import Cutter
 from inferd.log import Log
 from inferd.ratelimit import RateLimits
@@ -94,8 +94,9 @@ def _client(policy: AddressPolicy, config: Config) -> Client:
 
 
 async def _opened(config: Config, directory: Path, environ: Mapping[str, str], services: Registry) -> Store:
-    key_file = config.store.key_file
-    keys = KeyPlaces.of(directory, Path(key_file).expanduser() if key_file else None, environ)
+    option = config.store.key_file
+    key_file = at_home(Path(option), "store.key_file") if option else None
+    keys = KeyPlaces.of(directory, key_file, environ)
     return await Store.open(directory, keys, services.restore)
 
 

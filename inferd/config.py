@@ -172,6 +172,14 @@ def options() -> dict[str, dict[str, Any]]:
     return document
 
 
+def at_home(path: Path, option: str) -> Path:
+    """``path`` with its ``~`` or ``~user`` read as a shell reads it; BadConfiguration, which names ``option``."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise BadConfiguration(f"[{option}]: no home folder is known for {path}, write the whole path") from None
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         document = msgspec.toml.decode(path.read_bytes())

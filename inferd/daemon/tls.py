@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-from inferd.config import Tls
+from inferd.config import Tls, at_home
 
 
 class CertificateUnusable(Exception):
@@ -50,7 +50,7 @@ class Certificate:
     def _load_into(self, context: ssl.SSLContext, config: Tls) -> None:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        cert, key = self._path(config.cert), self._path(config.key)
+        cert, key = self._path(config.cert, "tls.cert"), self._path(config.key, "tls.key")
         for option, path in (("cert", cert), ("key", key)):
             try:
                 path.open("rb").close()
@@ -63,7 +63,7 @@ class Certificate:
             told = getattr(problem, "reason", None) or type(problem).__name__
             raise CertificateUnusable(f"[tls]: {cert} and {key} are no certificate and its key: {told}") from None
 
-    def _path(self, name: str) -> Path:
+    def _path(self, name: str, option: str) -> Path:
         """A relative name is that of a systemd credential where there are any."""
-        path = Path(name).expanduser()
+        path = at_home(Path(name), option)
         return Path(self._credentials, name) if self._credentials and not path.is_absolute() else path

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from inferd.config import Config, load
+from inferd.config import Config, at_home, load
 from inferd.store import KeyPlaces, state_directory
 
 
@@ -25,7 +25,8 @@ def state_of(arguments: argparse.Namespace) -> Path:
 def key_places_of(arguments: argparse.Namespace) -> KeyPlaces:
     """Where the master key is; BadConfiguration if the configuration is wrong."""
     option = arguments.key_file or _option(_config(arguments).store.key_file)
-    return KeyPlaces.of(state_of(arguments), option.expanduser() if option is not None else None, os.environ)
+    key_file = at_home(option, "store.key_file") if option is not None else None
+    return KeyPlaces.of(state_of(arguments), key_file, os.environ)
 
 
 def _config(arguments: argparse.Namespace) -> Config:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from inferd.config import at_home
 from inferd.vault import StoreUnusable
 
 DATABASE = "endpoints.sqlite"
@@ -22,11 +23,15 @@ class StoreLocked(StoreUnusable):
 
 
 def state_directory(option: Path | None, environ: Mapping[str, str]) -> Path:
-    """``[store] directory``, else the first of systemd's ``$STATE_DIRECTORY``, else ``~/.local/state/inferd``."""
+    """``[store] directory``, else the first of systemd's ``$STATE_DIRECTORY``, else ``~/.local/state/inferd``.
+
+    Raises BadConfiguration for a home that is not known.
+    """
     if option is not None:
-        return option.expanduser()
+        return at_home(option, "store.directory")
     given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(given) if given else Path(environ.get("HOME") or "~").expanduser() / ".local/state/inferd"
+    home = Path(environ.get("HOME") or "~", ".local/state/inferd")
+    return Path(given) if given else at_home(home, "store.directory")
 
 
 def prepare(directory: Path) -> None:

@@ -34,6 +34,7 @@ async def _with_an_endpoint(folder: Path) -> Path:
         ('[server]\nlisten = "no.such.host.invalid:0"\n', "cannot listen on no.such.host.invalid:0"),
         ('[upstream]\nallow = ["nonsense"]\n', "[upstream.allow]"),
         ('[tls]\ncert = "/nowhere.pem"\nkey = "/nowhere.key"\n', "[tls.cert]: /nowhere.pem cannot be read"),
+        ('[store]\nkey_file = "~nobody-9/key"\n', "[store.key_file]: no home folder is known for ~nobody-9/key"),
     ],
 )
 async def test_a_wrong_configuration_stops_the_start_with_the_options_name(

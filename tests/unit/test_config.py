@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inferd.config import BadConfiguration, Config, Limits, Server, Upstream, changed, load, options
+from inferd.config import BadConfiguration, Config, Limits, Server, Upstream, at_home, changed, load, options
 
 SAMPLE = Path("conf/inferd.toml")
 
@@ -159,6 +159,13 @@ def test_a_file_that_is_no_toml_is_named(file: Path, content: bytes) -> None:
 def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
     assert refused(file, {}) == f"{file} cannot be read: No such file or directory"
     assert refused(file.parent, {}) == f"{file.parent} cannot be read: Is a directory"
+
+
+def test_a_path_may_begin_with_a_home_that_is_known() -> None:
+    assert at_home(Path("~/key"), "store.key_file") == Path.home() / "key"
+    assert at_home(Path("/~/key"), "store.key_file") == Path("/~/key")
+    with pytest.raises(BadConfiguration, match=r"^\[store.key_file\]: no home folder is known for ~nobody-9/key,"):
+        at_home(Path("~nobody-9/key"), "store.key_file")
 
 
 def test_changes_are_told_by_name() -> None:

@@ -96,6 +96,16 @@ async def test_a_base_url_that_may_be_called_is_in_force_at_once(inferd: Served)
     assert inferd.app.tools.config.openai.base_url == "https://provider.test/v1"
 
 
+async def test_a_certificate_in_a_home_that_nobody_has_changes_nothing(inferd: Served, tmp_path: Path) -> None:
+    write_certificate(tmp_path, "first")
+    files = {"TLS_CERT": str(tmp_path / "cert.pem"), "TLS_KEY": str(tmp_path / "key.pem")}
+    inferd.parts.config = old = _with(inferd.parts.config, **files)
+    new = _with(old, TLS_CERT="~nobody-9/cert.pem", TLS_KEY=files["TLS_KEY"])
+    log = _reload(inferd, new, Certificate(old.tls, {}))
+    assert inferd.parts.config is old
+    assert [message for message, _ in log.told] == ["configuration has not been changed"]
+
+
 @pytest.mark.parametrize("removed", [False, True])
 async def test_a_certificate_is_reloaded_and_cannot_be_taken_away(
     inferd: Served, tmp_path: Path, removed: bool
