@@ -10,6 +10,7 @@ from inferd.rest.shape import decode
 from inferd.rest.stream import EventStream
 from inferd.schema.chat_completion import ChatCompletionRequest
 from inferd.schema.endpoint import Endpoint, TaskType
+from inferd.steps import LONG
 from inferd.xcontent import decoder_of
 
 PARSER = "UnifiedCompletionRequestBody"
@@ -30,7 +31,12 @@ async def _read(request: Request) -> tuple[Endpoint, ChatCompletionRequest]:
     requested, store = request.task_type, request.parts.store
     if requested is TaskType.ANY:
         store.get(request.inference_id)
-    chat = decode(await request.raw(), _BODY, PARSER)
+    raw = await request.raw()
+    if len(raw) <= LONG:
+        chat = decode(raw, _BODY, PARSER)
+    else:
+        # It may take a second to be read, and five to be told what is wrong with it.
+        chat = await request.parts.aside.run(decode, raw, _BODY, PARSER)
     if not chat.messages:
         raise RequestInvalid(["Field [messages] cannot be an empty array"])
     endpoint = store.get(request.inference_id)

@@ -1,7 +1,12 @@
 """``_unified``."""
 
+import threading
+
 import pytest
 
+from inferd.rest import chat_completion_unified
+from inferd.rest.shape import decode
+from inferd.steps import LONG
 from tests.served import Served
 
 CHAT = {"messages": [{"role": "user", "content": "Hello"}]}
@@ -12,6 +17,25 @@ async def test_chunks_are_events(inferd: Served) -> None:
     answer = await inferd.ask("POST", "/_inference/chat/_unified", CHAT)
     assert answer.status == 200 and answer.body.count(b'"object":"chat.completion.chunk"') > 2
     assert answer.body.endswith(b"event: message\ndata: [DONE]\n\n")
+
+
+@pytest.mark.parametrize(("length", "beside"), [(LONG // 2, False), (LONG, True)])
+async def test_a_long_conversation_is_read_beside_the_loop(
+    inferd: Served, monkeypatch: pytest.MonkeyPatch, length: int, beside: bool
+) -> None:
+    readers: list[threading.Thread] = []
+
+    def read(*args: object) -> object:
+        readers.append(threading.current_thread())
+        return decode(*args)  # type: ignore[arg-type]  # as they came
+
+    monkeypatch.setattr(chat_completion_unified, "decode", read)
+    await inferd.put("chat", "chat_completion")
+    long = {"messages": [{"role": "user", "content": "a" * length}]}
+    assert (await inferd.ask("POST", "/_inference/chat/_unified", long)).status == 200
+    refused = await inferd.ask("POST", "/_inference/chat/_unified", {**long, "x": 1})
+    assert refused.status == 400 and "unknown field [x]" in refused.text
+    assert [reader is not threading.main_thread() for reader in readers] == [beside, beside]
 
 
 @pytest.mark.parametrize(
