@@ -1,6 +1,8 @@
 """Looks names up beside the loop, each name once at a time, however many wait for it."""
 
 import asyncio
+import errno
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -55,7 +57,11 @@ class Names:
                 loop.call_soon_threadsafe(deliver, found)
 
         async with self._places:
-            threading.Thread(target=look_up, name="inferd-names", daemon=True).start()
+            try:
+                threading.Thread(target=look_up, name="inferd-names", daemon=True).start()
+            except RuntimeError:
+                # As many threads as the system allows (TasksMax=): what may be otherwise at the next attempt.
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
             found = await answer
         if isinstance(found, Exception):
             raise found

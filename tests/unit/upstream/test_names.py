@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from inferd.upstream.client import words
 from inferd.upstream.names import Names
 
 LONG = 20.0  # longer than anything takes
@@ -84,6 +85,22 @@ async def test_everyone_is_told_that_there_is_no_such_name(server: Server) -> No
     for outcome in await asyncio.gather(*many, return_exceptions=True):
         assert isinstance(outcome, socket.gaierror)
     assert server.asked == {"bad.test": 1}
+
+
+async def test_where_no_thread_can_be_started_the_next_attempt_may_have_one(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    names = Names(1)
+    server.told("a.test").set()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(BlockingIOError) as failed:
+            await names.addresses("a.test")
+    assert words(failed.value) == "Resource temporarily unavailable"
+    assert await names.addresses("a.test") == ["10.0.0.1", "10.0.0.2"]
 
 
 async def test_a_name_that_cannot_be_one() -> None:
