@@ -1,6 +1,7 @@
 """Reads an upstream's event stream read by read: what came together is handed on together, and a failure last."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -15,7 +16,11 @@ from inferd.upstream.stream import Stream
 Chunk = TypeVar("Chunk")
 Item = TypeVar("Item")
 
+# JSON documents in one event: nobody has a use for two. Megabytes of them would hold the loop for seconds.
+MOST_DOCUMENTS = 1_000
+
 _JSON = json.JSONDecoder()
+_VISIBLE = re.compile(r"\S")
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -189,13 +194,15 @@ class EventReader(Generic[Chunk, Item]):
 
 
 def _split(data: bytes) -> list[bytes]:
-    """The JSON documents in ``data``, white space or nothing between them; none where one is malformed."""
+    """The JSON documents in ``data``, white space or nothing between them; none where one is malformed, or of many."""
+    documents: list[bytes] = []
     try:
-        text, at, documents = data.decode().strip(), 0, []
-        while at < len(text):
-            _, end = _JSON.raw_decode(text, at)
-            documents.append(text[at:end].encode())
-            at = len(text) - len(text[end:].lstrip())
+        text, at = data.decode(), 0
+        while found := _VISIBLE.search(text, at):
+            if len(documents) == MOST_DOCUMENTS:
+                return []
+            _, at = _JSON.raw_decode(text, found.start())
+            documents.append(text[found.start() : at].encode())
     except (ValueError, RecursionError):
         return []
     return documents

@@ -108,6 +108,12 @@ async def test_an_event_may_hold_several_documents(tools: Tools, data: bytes) ->
     assert (outcome.batches, outcome.failure) == ([[1, 2]], None)
 
 
+async def test_an_event_of_very_many_documents_is_none(tools: Tools) -> None:
+    outcome = await read(tools, Numbers, events(b"[1]" * module.MOST_DOCUMENTS), events(b"[2]" * 400_000))
+    assert outcome.items == [1] * module.MOST_DOCUMENTS
+    assert isinstance(outcome.failure, UpstreamRefusal)
+
+
 async def test_an_error_behind_a_document_is_told_after_it(tools: Tools) -> None:
     outcome = await read(tools, Numbers, events(b'[1] {"error":{"message":"m","type":"t"}} [2]'))
     assert outcome.items == [1]
