@@ -19,6 +19,7 @@ from inferd.rest.open_requests import OpenRequests
 from inferd.rest.parts import Parts
 from inferd.rest.routing import Router
 from inferd.rest.server import Server
+from inferd.schema.endpoint import Endpoint
 from inferd.services import Tools
 from inferd.standing import Standings
 from inferd.store import KeyPlaces, Store, state_directory
@@ -61,7 +62,7 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
         directory = state_directory(Path(config.store.directory) if config.store.directory else None, environ)
         guard = guarded(config, directory, host, log)
         store = await _opened(config, directory, environ, services)
-        store.on_delete = partial(_forget, limits, standings)
+        store.on_change = partial(_settled, limits, standings)
         try:
             parts = Parts(config, store, services, limits, standings, OpenRequests(), aside, cutter, client.stats)
             parts.guard = guard
@@ -100,9 +101,13 @@ async def _opened(config: Config, directory: Path, environ: Mapping[str, str], s
     return await Store.open(directory, keys, services.restore)
 
 
-def _forget(limits: RateLimits, standings: Standings, inference_id: str) -> None:
-    limits.delete(inference_id)
-    standings.forget(inference_id)
+def _settled(limits: RateLimits, standings: Standings, inference_id: str, endpoint: Endpoint | None) -> None:
+    """What is known of an endpoint besides what is stored follows that."""
+    if endpoint is None:
+        limits.delete(inference_id)
+        standings.forget(inference_id)
+    elif (rate := endpoint.service_settings.requests_per_minute) is not None:
+        limits.change(inference_id, rate)
 
 
 def guarded(config: Config, directory: Path, host: str, log: Log) -> Guard | None:

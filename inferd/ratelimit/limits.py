@@ -47,6 +47,12 @@ class RateLimits:
             limit.change(requests_per_minute)
         return limit
 
+    def change(self, inference_id: str, requests_per_minute: int) -> None:
+        """Put a rate in force for those who wait, too; nothing happens if nobody ever asked for this limit."""
+        limit = self._living.get(inference_id)
+        if limit is not None:
+            limit.change(requests_per_minute)
+
     def delete(self, inference_id: str) -> None:
         """Send everyone away who waits for this endpoint; nothing happens if nobody ever asked for its limit."""
         limit = self._living.pop(inference_id, None)

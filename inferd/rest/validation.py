@@ -14,7 +14,7 @@ Write = Callable[[Endpoint, Secrets], Awaitable[None]]
 async def stored(request: Request, endpoint: Endpoint, secrets: Secrets, write: Write) -> Answer:
     """The endpoint as ``write`` stored it; where its upstream could not be asked, a ``Warning`` says so.
 
-    The query parameter ``timeout`` bounds the trial; what a trial leaves behind is forgotten if no endpoint came of it.
+    The query parameter ``timeout`` bounds the trial; what a trial leaves behind is undone if nothing was stored of it.
     """
     parts = request.parts
     service, mode = parts.services.of(endpoint), parts.config.inference.validate_on_put
@@ -22,9 +22,7 @@ async def stored(request: Request, endpoint: Endpoint, secrets: Secrets, write: 
         result = await tried(service, endpoint, secrets, mode, timeout=request.timeout() or TRIAL_TIME)
         await write(result.endpoint, secrets)
     finally:
-        if endpoint.inference_id not in parts.store:
-            parts.limits.delete(endpoint.inference_id)
-            parts.standings.forget(endpoint.inference_id)
+        parts.store.settle(endpoint.inference_id)
     headers = {}
     if result.unreachable is not None:
         parts.standings.unverified(endpoint.inference_id, result.unreachable)

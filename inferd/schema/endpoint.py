@@ -39,6 +39,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     A field at its default is neither shown nor stored, so an absent value is None.
     """
 
+    @property
+    def requests_per_minute(self) -> int | None:
+        """The rate that is put in force when the settings are stored; None where the service keeps none."""
+        return None
+
     def stored(self) -> Document:
         """What goes to disk; the service must be able to read it back."""
         document: Document = msgspec.to_builtins(self)

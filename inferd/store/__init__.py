@@ -33,8 +33,9 @@ class Store:
     """The endpoints of one daemon.
 
     Reads never wait. A write goes to disk first, in the one thread that has the database, and into memory in the same
-    step of the loop that learns of the commit: a caller that is cancelled changes nothing about that. ``on_delete`` is
-    called in that step with the id of an endpoint that is gone. Whoever opens a store must ``close`` it.
+    step of the loop that learns of the commit: a caller that is cancelled changes nothing about that. ``on_change`` is
+    called in that step with the id and the endpoint as it is now, None if it is gone. Whoever opens a store must
+    ``close`` it.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Store:
         self._vault = vault
         self._thread = thread
         self._resources = resources
-        self.on_delete: Callable[[str], object] = _nothing
+        self.on_change: Callable[[str, Endpoint | None], object] = _nothing
         self._entries: dict[str, _Entry] = {}
         # The last write under way for each id.
         self._changing: dict[str, asyncio.Future[None]] = {}
@@ -126,6 +127,11 @@ class Store:
         """Take the endpoint and its secrets away, durably; raises EndpointNotFound, StatusFailure 503."""
         await self._change(inference_id, None, new=False)
 
+    def settle(self, inference_id: str) -> None:
+        """Call ``on_change`` for what is stored: for who has tried out what was not."""
+        entry = self._entries.get(inference_id)
+        self.on_change(inference_id, None if entry is None else entry.endpoint)
+
     async def probe(self) -> None:
         """Return if the store can be written, else raise StatusFailure 503, within 2 seconds.
 
@@ -173,9 +179,9 @@ class Store:
         self._sorted = None
         if entry is None:
             del self._entries[inference_id]
-            self.on_delete(inference_id)
         else:
             self._entries[inference_id] = entry
+        self.settle(inference_id)
 
     def _probed(self, probing: "asyncio.Future[None]") -> None:
         self._probing = None
@@ -187,7 +193,7 @@ class Store:
         return asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
-def _nothing(inference_id: str) -> None:
+def _nothing(inference_id: str, endpoint: Endpoint | None) -> None:
     return
 
 

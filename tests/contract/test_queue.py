@@ -64,3 +64,16 @@ async def test_a_full_queue_is_429_with_a_time_to_come_back(
         async with asyncio.timeout(10):
             while limit.waiting:
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("name", "task_type", "suffix", "body"), CARRIERS)
+async def test_a_raised_rate_is_in_force_at_once_for_who_waits(
+    inferd: Served, name: str, task_type: str, suffix: str, body: object
+) -> None:
+    inferd.skip_trials()
+    await inferd.put(name, task_type, rate_limit={"requests_per_minute": 1})
+    waiting = await _waiting(inferd, suffix, body)
+    raised = {"task_type": task_type, "service_settings": {"rate_limit": {"requests_per_minute": 6000}}}
+    assert (await inferd.ask("PUT", f"/_inference/{name}/_update", raised)).status == 200
+    async with asyncio.timeout(20):
+        assert (await waiting).status == 200

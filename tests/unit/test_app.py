@@ -14,7 +14,7 @@ from inferd.app import address_policy, assembled, check_base_url, guarded
 from inferd.auth import Guard
 from inferd.config import Config, OpenAI, load
 from inferd.log import Log
-from inferd.schema.endpoint import TaskType
+from inferd.schema.endpoint import Settings, TaskType
 from inferd.store import StoreUnusable
 from inferd.upstream.addresses import AddressPolicy, AddressRefused
 from inferd.upstream.aiohttp_client import AiohttpClient
@@ -85,15 +85,20 @@ async def test_afterwards_nothing_is_left_open(tmp_path: Path) -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_nothing_is_known_of_an_endpoint_that_is_deleted(tmp_path: Path) -> None:
+async def test_what_is_known_of_an_endpoint_follows_what_is_stored(tmp_path: Path) -> None:
     config = configured(tmp_path)
     async with assembled(config, {}, log(config), "127.0.0.1") as app:
         endpoint, secrets = app.parts.services.named("openai").parse_endpoint(
             "e", TaskType.COMPLETION, {"service_settings": {"api_key": "k", "model_id": "m"}}
         )
-        await app.parts.store.create(endpoint, secrets)
-        app.parts.limits.of("e", 500)
+        limit = app.parts.limits.of("e", 7)
         app.parts.standings.well("e")
+        await app.parts.store.create(endpoint, secrets)
+        assert limit.requests_per_minute == 500 and app.parts.standings.get("e") is not None
+        plain = msgspec.structs.replace(endpoint, service_settings=Settings())
+        limit.change(7)
+        await app.parts.store.replace(plain, secrets)
+        assert limit.requests_per_minute == 7
         await app.parts.store.delete("e")
         assert app.parts.standings.get("e") is None and list(app.parts.limits) == []
 

@@ -68,6 +68,11 @@ class OpenAISettings(Settings, frozen=True, kw_only=True):
     rate_limit: RateLimitSettings
     dimensions_set_by_user: bool = False
 
+    @property
+    def requests_per_minute(self) -> int:
+        """See Settings."""
+        return self.rate_limit.requests_per_minute
+
     def shown(self) -> Document:
         """See Settings; whether the user asked for the dimensions is our own affair."""
         document = self.stored()

@@ -82,6 +82,19 @@ async def test_no_more_than_so_many_are_remembered(monkeypatch: pytest.MonkeyPat
     assert every.of("c", 60) is old["c"]
 
 
+async def test_a_changed_rate_is_in_force_at_once_for_those_who_wait_too() -> None:
+    limits = RateLimits(burst=1)
+    limit = limits.of("a", 1)
+    assert limit.try_acquire()
+    waiting = asyncio.create_task(limit.acquire())
+    await asyncio.sleep(0)
+    limits.change("a", 1_000_000)
+    async with asyncio.timeout(10):
+        await waiting
+    limits.change("b", 1)
+    assert list(limits) == [limit]
+
+
 async def test_deleting_what_nobody_used_is_nothing() -> None:
     RateLimits().delete("a")
 

@@ -54,6 +54,14 @@ async def test_a_refusal_of_a_change_leaves_the_endpoint_as_it_was(inferd: Serve
     assert len(list(inferd.parts.limits)) == 1
 
 
+async def test_a_refused_change_of_the_rate_is_not_in_force(inferd: Served) -> None:
+    await inferd.put("e", "completion")
+    changed = await endpoint(inferd, model_id="sim-401", rate_limit={"requests_per_minute": 7})
+    with pytest.raises(StatusFailure):
+        await stored(await request(inferd), *changed, inferd.parts.store.replace)
+    assert [limit.requests_per_minute for limit in inferd.parts.limits] == [500]
+
+
 async def test_a_provider_out_of_reach_is_a_warning_that_clients_can_read(inferd: Served) -> None:
     made = await endpoint(inferd, url="http://127.0.0.1:9/x")
     answer = await stored(await request(inferd, "?timeout=2s"), *made, inferd.parts.store.create)

@@ -70,6 +70,7 @@ def test_settings_show_what_they_store_unless_they_say_otherwise() -> None:
         user: str | None = None
 
     assert Open(user="u").shown() == Open(user="u").stored() == {"user": "u"}
+    assert Open().requests_per_minute is None
 
 
 SECRETS = Secrets({"api_key": "sk-abc", "client_secret": "sk-abcdef"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inferd.errors import EndpointExists, EndpointNotFound, StatusFailure
-from inferd.schema.endpoint import Secrets
+from inferd.schema.endpoint import Endpoint, Secrets
 from inferd.store import Store
 from tests.plain_endpoints import api_key, endpoint
 from tests.unit.store.conftest import Faults
@@ -107,15 +107,18 @@ async def test_the_repr_tells_operators_what_it_holds(store: Store, folder: Path
     assert "sk-" not in repr(vars(store))
 
 
-async def test_whoever_wants_to_know_is_told_what_is_gone_once_it_is(store: Store) -> None:
-    told: list[tuple[str, bool]] = []
-    await store.create(endpoint("b"), api_key())
+async def test_whoever_wants_to_know_is_told_of_a_change_once_it_is_made(store: Store) -> None:
+    told: list[tuple[str, Endpoint | None, bool]] = []
     await store.delete("a")
-    store.on_delete = lambda inference_id: told.append((inference_id, inference_id in store))
+    store.on_change = lambda inference_id, now: told.append((inference_id, now, inference_id in store))
+    await store.create(endpoint("b"), api_key())
+    await store.replace(endpoint("b", "o1"), api_key())
+    store.settle("b")
     await store.delete("b")
     with pytest.raises(EndpointNotFound):
         await store.delete("b")
-    assert told == [("b", False)]
+    changed = endpoint("b", "o1")
+    assert told == [("b", endpoint("b"), True), ("b", changed, True), ("b", changed, True), ("b", None, False)]
 
 
 # ---- callers that leave

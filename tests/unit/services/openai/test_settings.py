@@ -184,6 +184,7 @@ def test_the_form_shown_is_in_order_and_hides_what_is_internal() -> None:
         b'"max_input_tokens":9,"rate_limit":{"requests_per_minute":7}}'
     )
     assert settings.stored() == settings.shown() | {"dimensions_set_by_user": True}
+    assert settings.requests_per_minute == settings.rate_limit.requests_per_minute
     assert msgspec.convert(settings.stored(), OpenAISettings) == settings
 
 
