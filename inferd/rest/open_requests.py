@@ -37,11 +37,13 @@ class OpenRequests:
         self._open.discard(request)
         if not self._open and self._none_left is not None:
             self._none_left.set()
+            self._none_left = None
 
     async def none_left(self) -> None:
         """Returns once no request is being served."""
         if self._open:
-            self._none_left = asyncio.Event()
+            # One for all who wait.
+            self._none_left = self._none_left or asyncio.Event()
             await self._none_left.wait()
 
     def cut(self, failure: Failure) -> int:

@@ -22,13 +22,14 @@ async def test_none_left_waits_for_the_last_one() -> None:
     await requests.none_left()
     requests.add(one)
     requests.add(other)
-    waiting = asyncio.create_task(requests.none_left())
+    waiting = [asyncio.create_task(requests.none_left()) for _ in range(2)]
     await asyncio.sleep(0)
     requests.remove(one)
     await asyncio.sleep(0)
-    assert not waiting.done() and len(requests) == 1
+    assert not any(task.done() for task in waiting) and len(requests) == 1
     requests.remove(other)
-    await waiting
+    async with asyncio.timeout(10):
+        await asyncio.gather(*waiting)
     requests.remove(other)
 
 
