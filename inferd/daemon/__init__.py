@@ -173,7 +173,7 @@ def _led_to(base_url: str, read: Callable[[], Config]) -> Config:
 
 
 def _bind_log(log: Log) -> None:
-    """Brings into the log what libraries and the loop have to say: one line each, and no flood."""
+    """Brings into the log what libraries and the loop have to say, one line each; of the loop's errors only some."""
     logging.basicConfig(handlers=[LibraryHandler(log)], level=logging.WARNING, force=True)
 
     def on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from inferd.vault import KeyMissing, KeyPlaces, MasterKey, StoreUnusable, Vault
 
 
 class NothingToRotate(StoreUnusable):
-    """There is no store, or its key is not in a file that could be replaced."""
+    """There is no store."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
