@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from inferd.log import Log
 from inferd.rest import message
 from inferd.rest.answer import Answer
-from inferd.rest.http import Head, Http
+from inferd.rest.http import STALLED_AFTER, Head, Http
 
 if TYPE_CHECKING:
     from inferd.rest import aiohttp_server
@@ -214,8 +214,12 @@ class _Connection(asyncio.Protocol):
             self._leave()
 
     def _leave(self) -> None:
-        if self.transport is not None:
-            self.transport.close()
+        transport = self.transport
+        if transport is not None:
+            transport.close()
+            # It is closed once the client has taken what is left, which it may never do.
+            if transport.get_write_buffer_size():
+                self._loop.call_later(STALLED_AFTER, transport.abort)
 
 
 class Server:

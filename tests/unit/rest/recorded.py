@@ -28,6 +28,7 @@ class Recorded(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.closed = False
+        self.aborted = False
         self.waits = False
         self.protocol: asyncio.BaseProtocol | None = None
 
@@ -60,6 +61,10 @@ class Recorded(asyncio.Transport):
     def close(self) -> None:
         """See asyncio.Transport."""
         self.closed = True
+
+    def abort(self) -> None:
+        """See asyncio.Transport."""
+        self.closed = self.aborted = True
 
     def pause_reading(self) -> None:
         """See asyncio.Transport."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inferd.rest import answer
+from inferd.rest import answer, server
 from inferd.rest.answer import Answer
 from inferd.rest.http import Http
 from inferd.rest.server import Dispatch
@@ -213,4 +213,23 @@ async def test_a_connection_that_is_used_is_not_closed_at_the_end_of_its_first_r
     connection._look_in()
     assert connection._timer is not None and connection._timer.when() > first.when() and not transport.closed
     first.cancel()
+    transport.loses()
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_client_that_does_not_take_the_end_of_its_answer_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    monkeypatch.setattr(server, "STALLED_AFTER", 0.001)
+    connection, transport = await connected(echo)
+    transport.receives(GET)
+    await turns(TURNS)
+    transport.written = b"" if taken else transport.written
+    connection._idle_until = 0
+    connection._look_in()
+    assert transport.closed and not transport.aborted
+    async with asyncio.timeout(10):
+        while not (transport.aborted or taken):
+            await asyncio.sleep(0)
+    assert transport.aborted is not taken
     transport.loses()
