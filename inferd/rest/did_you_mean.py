@@ -2,19 +2,19 @@
 
 from collections.abc import Iterable
 
-# Both are bounded by what a client may send; the work is their product.
-_LONGEST = 200
-
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """``did you mean [x]?`` or ``did you mean any of [x, y]?``, the nearest first; empty if nothing is near."""
-    if len(word) > _LONGEST:
-        return ""
-    scored = sorted((-_similarity(word, name), name) for name in known)
+    scored = sorted((-_similarity(word, name), name) for name in known if _may_be_near(word, name))
     near = [name for score, name in scored if score < -0.5]
     if not near:
         return ""
     return f"did you mean [{near[0]}]?" if len(near) == 1 else f"did you mean any of [{', '.join(near)}]?"
+
+
+def _may_be_near(one: str, other: str) -> bool:
+    """Whether their lengths allow more than one half; what a client sends may be long, and the work is the product."""
+    return 2 * abs(len(one) - len(other)) < max(len(one), len(other), 1)
 
 
 def _similarity(one: str, other: str) -> float:

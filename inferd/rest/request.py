@@ -37,6 +37,9 @@ LONGEST_TIMEOUT = 7 * 86_400.0
 # Task types as they are mostly written: found in a tenth of the time that parsing one takes.
 _TASK_TYPES = {task_type.value: task_type for task_type in TaskType}
 
+# Unknown parameters that likely names are looked for: nobody misspells more, and thousands fit into a path.
+MOST_GUESSES = 10
+
 _NO_QUERY: dict[str, str] = {}
 
 # Longer names for a request are nobody's idea of one.
@@ -133,7 +136,8 @@ class Request(msgspec.Struct, eq=False):
         known = (*self.asked.route.parameters, *COMMON_PARAMETERS)
         unknown = sorted(name for name in self.asked.parameters if name not in known)
         if unknown:
-            told = ", ".join(f"[{name}]{_guess(name, known)}" for name in unknown)
+            guessed = [f"[{name}]{_guess(name, known)}" for name in unknown[:MOST_GUESSES]]
+            told = ", ".join([*guessed, *[f"[{name}]" for name in unknown[MOST_GUESSES:]]])
             noun = "parameter" if len(unknown) == 1 else "parameters"
             raise IllegalArgument(f"request [{self._path}] contains unrecognized {noun}: {told}")
 

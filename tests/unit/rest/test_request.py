@@ -9,7 +9,16 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from inferd.errors import BodyMissing, IllegalArgument, StatusFailure
 from inferd.rest.answer import Answer
 from inferd.rest.http import Head, Http
-from inferd.rest.request import LONGEST_TIMEOUT, MAX_OPAQUE, Request, arrived, asked_of, opaque_id, trace_context
+from inferd.rest.request import (
+    LONGEST_TIMEOUT,
+    MAX_OPAQUE,
+    MOST_GUESSES,
+    Request,
+    arrived,
+    asked_of,
+    opaque_id,
+    trace_context,
+)
 from inferd.rest.routing import Match, Route
 from inferd.schema.endpoint import TaskType
 from tests.served import Served
@@ -36,6 +45,15 @@ async def test_the_path_names_endpoint_and_task(inferd: Served) -> None:
         assert (request.inference_id, request.task_type) == found
     with pytest.raises(StatusFailure, match=r"Unknown task_type \[Foo\]"):
         asked(inferd, "/x", task_type="Foo").asked.check_path()
+
+
+async def test_likely_names_are_looked_for_as_often_as_somebody_may_mistype(inferd: Served) -> None:
+    request = asked(inferd, "/x?" + "&".join(f"pretti{at:02}" for at in range(MOST_GUESSES + 2)))
+    with pytest.raises(IllegalArgument) as raised:
+        request.check_parameters()
+    reason = raised.value.reason
+    assert reason.count("did you mean [pretty]?") == MOST_GUESSES
+    assert reason.endswith(f"[pretti{MOST_GUESSES}], [pretti{MOST_GUESSES + 1}]")
 
 
 @pytest.mark.parametrize(
