@@ -158,8 +158,12 @@ class Streaming:
         return stream
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self.close(finished=kind is None)
+
+    async def close(self, *, finished: bool) -> None:
+        """Releases the connection; of an answer that has ``finished`` its end is read first, so it can be kept."""
         try:
-            if kind is None:
+            if finished:
                 await _drain(self._response)
         finally:
             self._response.close()

@@ -45,6 +45,11 @@ class EventReader(Generic[Chunk, Item]):
         self._first: list[Item] | None = None
         self._write: Callable[[list[Item]], object]
 
+    @property
+    def ended(self) -> bool:
+        """Whether all was read that is to come."""
+        return self._ended
+
     def items(self, chunks: list[Chunk]) -> list[Item]:
         """What ``chunks`` hold, which came together; each is given once, in order."""
         raise NotImplementedError

@@ -29,17 +29,19 @@ class Reading(Generic[Chunk, Item]):
         self._errand = errand
         self._reader = reader
         self._streaming: Streaming
+        self._events: EventReader[Chunk, Item]
 
     async def __aenter__(self) -> EventReader[Chunk, Item]:
         errand = await self._errand
         self._streaming = self._sender.stream(errand)
-        reader = self._reader(errand.call, await self._streaming.__aenter__())
+        self._events = self._reader(errand.call, await self._streaming.__aenter__())
         try:
-            await reader.start()
-        except BaseException as problem:
-            await self._streaming.__aexit__(type(problem))
+            await self._events.start()
+        except BaseException:
+            await self._streaming.close(finished=False)
             raise
-        return reader
+        return self._events
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        await self._streaming.__aexit__(kind)
+        # Whoever leaves before the end, as a trial does, has had enough.
+        await self._streaming.close(finished=kind is None and self._events.ended)

@@ -242,3 +242,10 @@ async def test_however_the_bytes_are_cut_the_same_items_come(numbers: list[list[
 
     got = [item async for batch in reader_of(Pieces(pieces)) for item in batch]
     assert got == [number for line in numbers for number in line if number]
+
+
+async def test_it_knows_whether_it_was_read_to_its_end() -> None:
+    numbers = reader_of(Pieces([events(b"[1]"), events(b"[DONE]")]))
+    await numbers.start()
+    assert not numbers.ended
+    assert [batch async for batch in numbers] == [[1]] and numbers.ended

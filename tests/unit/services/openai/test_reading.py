@@ -51,6 +51,12 @@ async def test_a_failure_before_the_first_items_is_raised(
     assert upstream.given[0].closed and await upstream.given[0].read() == b"the end"
 
 
+async def test_who_leaves_before_the_end_waits_for_nothing(tools: Tools, upstream: ScriptedClient) -> None:
+    async with reading(tools, upstream, events(b"[1]"), b"the end") as numbers:
+        assert await anext(numbers) == [1] and not numbers.ended
+    assert upstream.given[0].closed and await upstream.given[0].read() == b"the end"
+
+
 async def test_who_leaves_with_a_failure_waits_for_nothing(tools: Tools, upstream: ScriptedClient) -> None:
     with pytest.raises(LookupError):
         async with reading(tools, upstream, events(b"[1]"), b"the end"):
