@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.envelopes import check_envelope
+from tests.scripted_upstream import scripted
 from tests.served import Answer, Served, served
 
 Value = TypeVar("Value")
@@ -173,3 +174,23 @@ async def test_a_provider_that_repeats_the_key_is_not_repeated(inferd: Served) -
             assert (answer.status, "***" in answer.text) == (401, True)
             await nowhere(inferd, secret, answer)
             assert (await inferd.ask("DELETE", f"/_inference/{name}")).status == 200
+
+
+async def test_a_provider_that_repeats_the_key_in_its_headers_is_not_repeated_either(inferd: Served) -> None:
+    inferd.skip_trials()
+    secret = "sk-in-a-header-0123456789"
+    refusal = (
+        f"HTTP/1.1 429 No\r\nRetry-After: {secret}\r\nx-ratelimit-limit-tokens: {secret}\r\n"
+        f"x-ratelimit-remaining-requests: of {secret}\r\nContent-Length: 0\r\n\r\n"
+    )
+    async with scripted([refusal.encode()]) as upstream:
+        for task, path, body in (
+            ("completion", "", {"input": "a"}),
+            ("chat_completion", "/_unified", {"messages": [{"role": "user", "content": "a"}]}),
+            ("text_embedding", "", {"input": "a"}),
+        ):
+            await inferd.put(task, task, api_key=secret, url=upstream.url)
+            # No pause before another attempt fits into it.
+            answer = await inferd.ask("POST", f"/_inference/{task}{path}?timeout=300ms", body)
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "***")
+            await nowhere(inferd, secret, answer)

@@ -6,7 +6,7 @@ chat is tried again like any other; and so are 502 and 504, which come from a pr
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -71,7 +71,13 @@ class RefusedRequest(msgspec.Struct, frozen=True):
         error = upstream_error(body, self.secrets)
         reason = f"{self._told(status, headers, error)} for request from inference entity id [{self.inference_id}]"
         return Refusal(
-            failure(f"{reason} status [{status}]", error, self._status(status), status, retry_after(headers)),
+            failure(
+                f"{reason} status [{status}]",
+                error,
+                self._status(status),
+                status,
+                retry_after(headers, self.secrets.mask),
+            ),
             again=status in _AGAIN,
         )
 
@@ -84,7 +90,8 @@ class RefusedRequest(msgspec.Struct, frozen=True):
             return _PREFIXES[413]
         prefix = _PREFIXES.get(status, _PREFIXES[500] if status > 500 else "Received an unsuccessful status code")
         if status == 429 and self.embeddings:
-            token_limit, tokens, request_limit, requests = (headers.get(n, "unknown") for n in _RATE_LIMIT_HEADERS)
+            said = [self.secrets.mask(headers.get(name, "unknown")) for name in _RATE_LIMIT_HEADERS]
+            token_limit, tokens, request_limit, requests = said
             prefix += (
                 f". Token limit [{token_limit}], remaining tokens [{tokens}]. "
                 f"Request limit [{request_limit}], remaining requests [{requests}]"
@@ -155,6 +162,6 @@ def upstream_error(body: bytes, secrets: Secrets) -> UpstreamError | None:
     return UpstreamError(**{name: secrets.mask(text) for name, text in told.items() if isinstance(text, str)})
 
 
-def retry_after(headers: Mapping[str, str]) -> dict[str, str]:
-    """Handed on, so that the client, too, knows when to come back."""
-    return {"Retry-After": headers["Retry-After"]} if "Retry-After" in headers else {}
+def retry_after(headers: Mapping[str, str], mask: Callable[[str], str]) -> dict[str, str]:
+    """Handed on, so that the client, too, knows when to come back; ``mask`` takes secrets out of it."""
+    return {"Retry-After": mask(headers["Retry-After"])} if "Retry-After" in headers else {}

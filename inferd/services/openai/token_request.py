@@ -156,7 +156,7 @@ def _refused(status: int, headers: Mapping[str, str], answer: Document, credenti
         cause = f"[{told}] {description}" if isinstance(description, str) else f"[{told}]"
     else:
         cause = f"[{status}] the token URL gave no reason"
-    kept = retry_after(headers)
+    kept = retry_after(headers, credentials.mask)
     return NoToken(
         credentials.mask(cause),
         lambda reason: UpstreamRefusal(reason, _status(status), upstream_status=status, headers=kept),

@@ -97,6 +97,12 @@ def test_a_key_in_the_url_or_the_message_is_masked() -> None:
     assert told.reason.startswith("Resource not found at [https://x/***]")
 
 
+def test_a_key_in_a_header_is_masked() -> None:
+    told = refused(429, x_ratelimit_limit_tokens="of sk-secret", Retry_After="sk-secret").failure
+    assert told.headers == {"Retry-After": "***"}
+    assert told.reason.startswith("Received a rate limit status code. Token limit [of ***], remaining tokens [unknown]")
+
+
 @pytest.mark.parametrize(
     ("body", "envelope"),
     [

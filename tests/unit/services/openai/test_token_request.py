@@ -130,6 +130,7 @@ def test_retry_after_is_handed_on() -> None:
 def test_an_echoed_secret_is_masked() -> None:
     told = f"{CREDENTIALS.client_secret} and {CREDENTIALS.basic} are wrong"
     assert failure_of({"error": "e", "error_description": told}, 401).reason == PREFIX + "[e] *** and *** are wrong"
+    assert failure_of({}, 429, **{"Retry-After": CREDENTIALS.basic}).headers == {"Retry-After": "***"}
 
 
 @pytest.mark.parametrize(
