@@ -33,7 +33,8 @@ async def handle(request: Request) -> Answer:
     service = request.parts.services.of(endpoint)
     if endpoint.task_type is TaskType.EMBEDDING:
         results = await service.infer(request.call(endpoint), asked)
-        whole = _ENCODER.encode(document(endpoint.task_type, results))
+        # An array from upstream is as it was written there, line ends and all; within strings JSON has none.
+        whole = _ENCODER.encode(document(endpoint.task_type, results)).replace(b"\r", b"").replace(b"\n", b"")
         return Answer(body=sse.encode(whole) + sse.encode(b"[DONE]"), headers=HEADERS)
     if endpoint.task_type is not TaskType.COMPLETION:
         raise StatusFailure(

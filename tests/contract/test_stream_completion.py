@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from tests.contract.expected import error, event, malformed, not_found, status
+from tests.scripted_upstream import scripted
 from tests.served import Served, served
 
 HEADERS = {
@@ -46,6 +47,18 @@ async def test_an_embedding_comes_whole_in_one_event(inferd: Served) -> None:
     whole = await inferd.ask("POST", "/_inference/m", {"input": "a"})
     answer = await inferd.ask("POST", "/_inference/embedding/m/_stream", {"input": "a"})
     assert (answer.status, answer.body) == (200, event(whole.body) + event(b"[DONE]"))
+
+
+async def test_an_embedding_of_many_lines_is_one_line_of_an_event(inferd: Served) -> None:
+    vector = b"[\r\n  1.50,\n\n  -2E-3\n]"
+    body = b'{"data":[{"embedding":%b}]}' % vector
+    async with scripted([b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)]) as upstream:
+        await inferd.put("m", "embedding", url=upstream.url)
+        whole = await inferd.ask("POST", "/_inference/m", {"input": "a"})
+        answer = await inferd.ask("POST", "/_inference/embedding/m/_stream", {"input": "a"})
+    assert whole.body == b'{"embeddings":[{"embedding":%b}]}' % vector
+    told = event(b'{"embeddings":[{"embedding":[  1.50,  -2E-3]}]}')
+    assert (answer.status, answer.body) == (200, told + event(b"[DONE]"))
 
 
 NO_STREAM = "Streaming is not allowed for service [openai] and task"
