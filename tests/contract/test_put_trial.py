@@ -177,3 +177,13 @@ async def test_an_update_is_tried_in_the_same_way(local: Served) -> None:
         warned = await local.ask("PUT", f"{PUT}/_update", change)
         assert (warned.status, "Warning" in warned.headers) == (200, True)
         assert (await local.ask("GET", "/_inference/e")).json == {"endpoints": [warned.json]}
+
+
+@pytest.mark.parametrize("said", [b'{"detail":"encoding_format: Extra inputs are not permitted"}', b"no base64 here"])
+async def test_an_upstream_that_knows_no_base64_may_say_so_in_any_form(local: Served, said: bytes) -> None:
+    async with scripted([answer(said, "422 U")], [answer(b'{"data":[{"embedding":[1.50]}]}')]) as upstream:
+        assert (await local.ask("PUT", PUT, body(url=upstream.url))).status == 200
+        embedded = await local.ask("POST", PUT, {"input": "a"})
+        assert embedded.body == b'{"text_embedding":[{"embedding":[1.50]}]}'
+        sent = [msgspec.json.decode(received.body).get("encoding_format") for received in upstream.received]
+        assert sent == ["base64", None, None]

@@ -11,7 +11,7 @@ from inferd.errors import StatusFailure, UpstreamRefusal
 from inferd.schema.inference import Call
 from inferd.services.openai.embeddings_answer import read, read_in_steps
 from inferd.services.openai.errands import settings_of
-from inferd.services.openai.refusal import is_too_large
+from inferd.services.openai.refusal import ENCODING, is_too_large
 from inferd.services.openai.settings import OpenAISettings
 from inferd.services.openai.truncation import halved, limited
 from inferd.services.openai.usage import count
@@ -56,14 +56,14 @@ class EmbeddingsTask:
     """Embeds texts through ``send``, which takes a call and a body and gives the body of the answer.
 
     Long answers are read in ``aside``.
-    It remembers which endpoints' upstreams refuse ``encoding_format``, and asks those for arrays until their
-    settings change.
+    It remembers which endpoints' upstreams refuse ``encoding_format``, and asks those for arrays as long as they have
+    the same URL and model.
     """
 
     def __init__(self, send: Send, aside: Aside) -> None:
         self._send = send
         self._aside = aside
-        self._want_arrays: OrderedDict[str, OpenAISettings] = OrderedDict()
+        self._want_arrays: OrderedDict[str, tuple[str | None, str]] = OrderedDict()
 
     def vectors(self, call: Call, texts: Sequence[str], user: str | None) -> Awaitable[list[msgspec.Raw]]:
         """The vector of every text. More than MAX_INPUTS are sent in several requests, each taking its own place."""
@@ -97,7 +97,7 @@ class EmbeddingsTask:
                 model=settings.model_id,
                 user=user,
                 dimensions=settings.dimensions if settings.dimensions_set_by_user else None,
-                encoding_format=None if self._want_arrays.get(call.inference_id) == settings else "base64",
+                encoding_format=None if self._want_arrays.get(call.inference_id) == _place(settings) else "base64",
             ),
         )
         try:
@@ -140,7 +140,7 @@ class EmbeddingsTask:
 
     def _remember(self, call: Call) -> None:
         self._want_arrays.pop(call.inference_id, None)
-        self._want_arrays[call.inference_id] = settings_of(call)
+        self._want_arrays[call.inference_id] = _place(settings_of(call))
         if len(self._want_arrays) > MAX_REMEMBERED:
             self._want_arrays.popitem(last=False)
 
@@ -151,10 +151,13 @@ class EmbeddingsTask:
         return texts
 
 
+def _place(settings: OpenAISettings) -> tuple[str | None, str]:
+    """What decides which forms are known there; the trial of a PUT fills in others of the settings."""
+    return settings.url, settings.model_id
+
+
 def _refuses_base64(refusal: UpstreamRefusal) -> bool:
-    return refusal.upstream_status in (400, 422) and (
-        refusal.param == "encoding_format" or "encoding_format" in refusal.reason or "base64" in refusal.reason
-    )
+    return refusal.upstream_status in (400, 422) and refusal.param == ENCODING
 
 
 def _encoded_in_steps(body: _Body) -> bytes:

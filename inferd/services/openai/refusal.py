@@ -29,6 +29,10 @@ _AGAIN = frozenset({429, 500, 502, 503, 504})
 # Elasticsearch's RestStatus below 500, without 304, whose answer has no body; any other status becomes 400.
 _PASSED_ON = frozenset({300, 301, 302, 303, 305, 307, *range(400, 418), 421, 422, 423, 424, 426, 429})
 
+# The parameter of embeddings that some servers do not know, and how their refusals tell of it.
+ENCODING = "encoding_format"
+_ENCODING = re.compile(rb"encoding_format|base64")
+
 _RATE_LIMIT_HEADERS = (
     "x-ratelimit-limit-tokens",
     "x-ratelimit-remaining-tokens",
@@ -70,16 +74,12 @@ class RefusedRequest(msgspec.Struct, frozen=True):
         """What to tell of an answer with ``status`` that is not 2xx."""
         error = upstream_error(body, self.secrets)
         reason = f"{self._told(status, headers, error)} for request from inference entity id [{self.inference_id}]"
-        return Refusal(
-            failure(
-                f"{reason} status [{status}]",
-                error,
-                self._status(status),
-                status,
-                retry_after(headers, self.secrets.mask),
-            ),
-            again=status in _AGAIN,
-        )
+        kept = retry_after(headers, self.secrets.mask)
+        told = failure(f"{reason} status [{status}]", error, self._status(status), status, kept)
+        if self.embeddings and _ENCODING.search(body):
+            # In whatever form it is said: FastAPI's has no error, other servers answer in plain words.
+            told.param = ENCODING
+        return Refusal(told, again=status in _AGAIN)
 
     def _told(self, status: int, headers: Mapping[str, str], error: UpstreamError | None) -> str:
         if status == 404:

@@ -60,7 +60,7 @@ def too_large() -> UpstreamRefusal:
 
 
 def no_base64() -> UpstreamRefusal:
-    return UpstreamRefusal("Received a bad request status code. [encoding_format] unknown", 400, upstream_status=400)
+    return UpstreamRefusal("Received a bad request status code", 400, upstream_status=400, param="encoding_format")
 
 
 @pytest.mark.parametrize("task_type", [TaskType.TEXT_EMBEDDING, TaskType.EMBEDDING])
@@ -230,10 +230,10 @@ async def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> N
     ("refusal", "again"),
     [
         (UpstreamRefusal("x", 400, upstream_status=400, param="encoding_format"), True),
-        (UpstreamRefusal("no base64 here", 422, upstream_status=422), True),
-        (UpstreamRefusal("x", 400, upstream_status=400), False),
-        (UpstreamRefusal("encoding_format", 401, upstream_status=401), False),
-        (UpstreamRefusal("encoding_format", 502, upstream_status=500), False),
+        (UpstreamRefusal("x", 422, upstream_status=422, param="encoding_format"), True),
+        (UpstreamRefusal("of the endpoint base64", 400, upstream_status=400), False),
+        (UpstreamRefusal("x", 401, upstream_status=401, param="encoding_format"), False),
+        (UpstreamRefusal("x", 502, upstream_status=500, param="encoding_format"), False),
     ],
 )
 async def test_which_refusals_mean_that(refusal: UpstreamRefusal, again: bool) -> None:

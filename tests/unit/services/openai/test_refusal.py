@@ -97,6 +97,25 @@ def test_a_key_in_the_url_or_the_message_is_masked() -> None:
     assert told.reason.startswith("Resource not found at [https://x/***]")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error":{"message":"no","type":"t","param":"encoding_format"}}',
+        b'{"error":{"message":"Unknown parameter: encoding_format","code":400}}',
+        b'{"error":"base64 is not supported"}',
+        b'{"detail":[{"loc":["body","encoding_format"],"msg":"Extra inputs are not permitted"}]}',
+        b"unknown field `encoding_format`",
+    ],
+)
+def test_an_encoding_that_is_not_known_is_noticed_however_it_is_said(body: bytes) -> None:
+    for embeddings in (True, False):
+        told = RefusedRequest("base64", URL, SECRETS, embeddings, False).refusal(422, {}, body).failure
+        assert isinstance(told, UpstreamRefusal)
+        assert (told.param == "encoding_format") is (embeddings or b'"param"' in body)
+    other = refused(422).failure
+    assert isinstance(other, UpstreamRefusal) and other.param is None
+
+
 def test_a_key_in_a_header_is_masked() -> None:
     told = refused(429, x_ratelimit_limit_tokens="of sk-secret", Retry_After="sk-secret").failure
     assert told.headers == {"Retry-After": "***"}
