@@ -19,13 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs it until Ctrl-C; 1 with a word why where it cannot listen."""
-    host, _, port = arguments.listen.rpartition(":")
+    host, colon, port = arguments.listen.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        print(f"inferd: [{arguments.listen}] is not address:port", file=sys.stderr)
+        return 1
     print(f"inferd's simulator (no model answers) at http://{arguments.listen}/v1", file=sys.stderr)
     try:
         asyncio.run(simulator.serve(host.strip("[]") or "127.0.0.1", int(port), arguments.pace))
     except KeyboardInterrupt:
         return 0
-    except (OSError, ValueError) as problem:
+    except (OSError, UnicodeError) as problem:
         print(f"inferd: {problem}", file=sys.stderr)
         return 1
     return 0

@@ -36,6 +36,12 @@ def test_simulate_serves_until_it_is_stopped(
     assert f"http://{address}/v1" in told and ("inferd: busy" in told) is (status == 1)
 
 
-def test_a_port_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run("--listen", "localhost") == 1
-    assert "inferd: invalid literal for int()" in capsys.readouterr().err
+@pytest.mark.parametrize("address", ["localhost", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:-1", "127.0.0.1:65536"])
+def test_what_is_no_address_is_told(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--listen", address) == 1
+    assert capsys.readouterr().err == f"inferd: [{address}] is not address:port\n"
+
+
+def test_a_host_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--listen", "x" * 70 + ".invalid:80") == 1
+    assert "\ninferd: " in capsys.readouterr().err
