@@ -45,7 +45,7 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
     """
     policy = address_policy(config, host)
     check_base_url(policy, config)
-    client = _client(policy, config)
+    client = upstream_client(policy, config)
     aside = Aside()
     cutter = Cutter(aside)
     try:
@@ -76,7 +76,8 @@ async def assembled(config: Config, environ: Mapping[str, str], log: Log, host: 
         aside.close()
 
 
-def _client(policy: AddressPolicy, config: Config) -> Client:
+def upstream_client(policy: AddressPolicy, config: Config) -> Client:
+    """What sends requests upstream, to be closed; ValueError for certificates that cannot be used."""
     make: Callable[..., Client] = OwnClient
     if config.upstream.client == "aiohttp":
         # Few want it, and it takes a quarter of a start and 5 MB (see inferd.serve).

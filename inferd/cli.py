@@ -22,7 +22,7 @@ _COMMANDS = (
 
 # Those that read the configuration or the state: what is wrong with it is told in one line.
 _STATE_COMMANDS = (
-    ("check-config", "inferd.operator.check_config", "say whether a configuration is right, and show it"),
+    ("check-config", "inferd.daemon.check_config", "say whether a configuration is right, and show it"),
     ("keys", "inferd.operator.keys", "make, list and revoke the keys of clients"),
     ("backup", "inferd.operator.backup", "write the state to one file, also while it runs"),
     ("restore", "inferd.operator.restore", "put back what inferd backup wrote"),

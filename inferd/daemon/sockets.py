@@ -45,19 +45,23 @@ class Listening(NamedTuple):
             listening.close()
 
 
+def address_in(listen: str) -> tuple[str, int]:
+    """Host and port of ``[server] listen``; CannotListen if it is something else."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise CannotListen(f"[server.listen]: [{listen}] is not address:port")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
 async def listen(config: Config, environ: MutableMapping[str, str]) -> Listening:
     """The sockets systemd passed, else one for ``[server] listen``; CannotListen says why there is none."""
     passed = systemd.take_sockets(environ)
     if passed:
         _refuse_datagrams(passed)
         return Listening(passed, passed=True)
-    host, colon, port = config.server.listen.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:
-        raise CannotListen(f"[server.listen]: [{config.server.listen}] is not address:port")
+    host, port = address_in(config.server.listen)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host.strip("[]") or "127.0.0.1", int(port), type=socket.SOCK_STREAM
-        )
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]
         return Listening([_bound(family, address)], passed=False)
     except (OSError, UnicodeError) as problem:

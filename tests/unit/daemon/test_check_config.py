@@ -10,7 +10,7 @@ import pytest
 
 import inferd
 from inferd.config import BadConfiguration
-from inferd.operator import check_config
+from inferd.daemon import check_config
 
 
 def _parsed(*arguments: str) -> argparse.Namespace:
@@ -34,6 +34,40 @@ def test_it_shows_what_is_in_force_and_says_what_cannot_be(
         check_config.run(arguments)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"SERVER_LISTEN": "9200"}, r"^\[server\.listen\]: \[9200\] is not address:port"),
+        ({"UPSTREAM_ALLOW": "nowhere"}, r"^\[upstream\.allow\]: \[nowhere\] is not address:port"),
+        ({"OPENAI_BASE_URL": "ftp://host"}, r"^\[openai\.base_url\]: only http and https"),
+        (
+            {"OPENAI_BASE_URL": "http://10.0.0.1/v1", "SERVER_LISTEN": "0.0.0.0:9200"},
+            r"^\[openai\.base_url\]: the address is not allowed",
+        ),
+        ({"UPSTREAM_CA_FILE": "/no/such.pem"}, r"^\[upstream\.ca_file\]: /no/such\.pem cannot be used"),
+        ({"TLS_CERT": "cert.pem"}, r"^\[tls\.key\]: a certificate needs its key"),
+        ({"TLS_CERT": "/no/cert.pem", "TLS_KEY": "key.pem"}, r"^\[tls\.cert\]: /no/cert\.pem cannot be read"),
+    ],
+)
+def test_what_a_start_would_refuse_is_refused_here(
+    options: dict[str, str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in options.items():
+        monkeypatch.setenv(f"INFERD_{name}", value)
+    with pytest.raises((BadConfiguration, ValueError), match=told):
+        check_config.run(_parsed())
+    assert capsys.readouterr().out == ""
+
+
+def test_credentials_can_only_be_read_by_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFERD_TLS_CERT", "cert.pem")
+    monkeypatch.setenv("INFERD_TLS_KEY", "key.pem")
+    assert check_config.run(_parsed()) == 0
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(BadConfiguration, match=r"^\[tls\.cert\]: .*/cert\.pem cannot be read"):
+        check_config.run(_parsed())
+
+
 @pytest.mark.parametrize("name", check_config.LATE)
 def test_a_library_that_a_daemon_would_miss_later_is_told(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -45,7 +79,7 @@ def test_a_library_that_a_daemon_would_miss_later_is_told(
 
 
 # These are no part of a daemon, or are imported at its start.
-COMMANDS = {"__main__.py", "cli.py", "client", "command.py", "operator", "serve.py", "simulator"}
+COMMANDS = {"__main__.py", "check_config.py", "cli.py", "client", "command.py", "operator", "serve.py", "simulator"}
 AT_START = {"inferd.simulator", "uvloop"}
 
 
