@@ -41,8 +41,6 @@ async def health(request: Request) -> Answer:
     wanted = request.query("wait_for_status")
     if wanted is not None and wanted.lower() not in _COLOURS:
         raise IllegalArgument(f"unknown cluster health status [{wanted}]")
-    for name in ("timeout", "master_timeout"):
-        request.timeout(name)
     ill = await trouble(request) is not None
     late = ill and wanted is not None and wanted.lower() != "red"
     document = {"cluster_name": NODE, "status": "red" if ill else "green", "timed_out": late, **_SHARDS}

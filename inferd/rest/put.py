@@ -10,7 +10,6 @@ from inferd.xcontent import java_text
 async def handle(request: Request) -> Answer:
     """The endpoint as stored, without its secrets. An id that exists is refused before the provider is asked."""
     inference_id.check(request.inference_id)
-    request.timeout()
     body = await request.document()
     kind = task_type.resolve(request.task_type, body)
     name = body.pop("service", None)

@@ -17,7 +17,7 @@ from inferd.rest.did_you_mean import suggestion
 from inferd.rest.http import Head, Http
 from inferd.rest.media_type import answered
 from inferd.rest.parts import Parts
-from inferd.rest.routing import COMMON_FLAGS, COMMON_PARAMETERS, Match, Route
+from inferd.rest.routing import COMMON_FLAGS, COMMON_PARAMETERS, SPANS, Match, Route
 from inferd.schema import timevalue
 from inferd.schema.endpoint import Endpoint, TaskType
 from inferd.schema.inference import Call, Deadline, Trace
@@ -129,10 +129,14 @@ class Request(msgspec.Struct, eq=False):
     def check_parameters(self) -> None:
         """IllegalArgument for query parameters the route does not know, with likely names where some are near.
 
-        Also for one of those that every route knows, if it is neither true nor false.
+        Also for one of those that every route knows, if it is neither true nor false, and for a span of time that is
+        none: a handler of Elasticsearch reads its own before anything is done (BaseRestHandler).
         """
         for name in COMMON_FLAGS:
             self.flag(name)
+        for name in SPANS:
+            if name in self.asked.route.parameters:
+                self.timeout(name)
         known = (*self.asked.route.parameters, *COMMON_PARAMETERS)
         unknown = sorted(name for name in self.asked.parameters if name not in known)
         if unknown:

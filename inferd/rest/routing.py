@@ -26,6 +26,9 @@ Handler: TypeAlias = "Callable[[Request], Awaitable[Answer]]"
 COMMON_FLAGS = ("error_trace", "human", "pretty")
 COMMON_PARAMETERS = (*COMMON_FLAGS, "filter_path", "format")
 
+# Those of some routes that are spans of time.
+SPANS = ("timeout", "master_timeout")
+
 # Paths that were asked for lately are not cut up again: 0.2 µs instead of 4. Together a megabyte at most.
 _RECENT = 1024
 _SHORT = 128

@@ -19,8 +19,6 @@ _SECTIONS = {
 async def handle(request: Request) -> Answer:
     """The endpoint as changed; nothing is asked or written where the change changes nothing."""
     inference_id.check(request.inference_id)
-    for name in ("timeout", "master_timeout"):
-        request.timeout(name)
     body = await request.document()
     if not body:
         raise StatusFailure("Request body is empty")

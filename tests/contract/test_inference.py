@@ -74,6 +74,15 @@ async def test_a_timeout_that_is_none(inferd: Served, timeout: str, reason: str,
     assert (answer.status, answer.body) == (400, error("illegal_argument_exception", reason, 400, *causes, root=0))
 
 
+@pytest.mark.parametrize("path", ["missing", "e", "e/_stream", "e/_unified", "completion/missing/_stream"])
+async def test_a_timeout_that_is_none_is_told_before_all_else_and_in_plain_json(inferd: Served, path: str) -> None:
+    await inferd.put("e", "text_embedding")
+    answer = await inferd.ask("POST", f"/_inference/{path}?timeout=abc&other=1", {"inputs": 5})
+    reason = f"failed to parse setting [timeout] with value [abc] {NO_UNIT}"
+    assert (answer.status, answer.body) == (400, error("illegal_argument_exception", reason, 400, root=0))
+    assert answer.headers["Content-Type"] == "application/json"
+
+
 async def test_a_request_whose_time_is_over_says_so_in_body_and_header(inferd: Served) -> None:
     await inferd.put("c", "completion", "sim-slow")
     answer = await inferd.ask("POST", "/_inference/c?timeout=100ms", {"input": "a"})

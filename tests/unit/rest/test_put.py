@@ -9,10 +9,10 @@ from tests.served import Served
     ("path", "body", "reason"),
     [
         ("E?timeout=x", b"", "request body is required"),
-        ("E?timeout=x", b"x", "Validation Failed: 1: Invalid inference_id; 'E' can contain lowercase alphanumeric "
-         "(a-z and 0-9), hyphens or underscores; must start and end with alphanumeric;"),
-        ("e?timeout=1", b"x", "failed to parse setting [timeout] with value [1] as a time value: "
+        ("E?timeout=1", b"x", "failed to parse setting [timeout] with value [1] as a time value: "
          "unit is missing or unrecognized"),
+        ("E", b"x", "Validation Failed: 1: Invalid inference_id; 'E' can contain lowercase alphanumeric "
+         "(a-z and 0-9), hyphens or underscores; must start and end with alphanumeric;"),
         ("e", b"[", "[1:2] Unexpected end-of-input"),
         ("any/e", b"{}", "model is missing required setting [task_type]"),
         ("completion/e", b'{"service":null}', "Inference endpoint configuration is missing the [service] setting"),

@@ -65,6 +65,8 @@ async def test_likely_names_are_looked_for_as_often_as_somebody_may_mistype(infe
         ("timeot=1&foo=2", "request [/x] contains unrecognized parameters: [foo], "
                            "[timeot] -> did you mean [timeout]?"),
         ("human=1", "Failed to parse value [1] as only [true] or [false] are allowed."),
+        ("foo&timeout=1.5s", "failed to parse [1.5s], fractional time values are not supported"),
+        ("master_timeout=x", "request [/x] contains unrecognized parameter: [master_timeout]"),
     ],
 )  # fmt: skip
 async def test_parameters_are_known_or_refused(inferd: Served, query: str, reason: str | None) -> None:
