@@ -30,26 +30,16 @@ Document = dict[str, Any]
 
 # Elasticsearch's RestStatus names where they are not plainly derived from Python's, whose names changed in 3.13.
 _STATUS_NAMES = {
-    400: "bad_request",
-    401: "unauthorized",
-    402: "payment_required",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    406: "not_acceptable",
-    408: "request_timeout",
-    409: "conflict",
-    410: "gone",
-    413: "request_entity_too_large",
-    415: "unsupported_media_type",
-    422: "unprocessable_entity",
-    429: "too_many_requests",
-    500: "internal_server_error",
-    501: "not_implemented",
-    502: "bad_gateway",
-    503: "service_unavailable",
-    504: "gateway_timeout",
-}
+    300: "multiple_choices", 301: "moved_permanently", 302: "found", 303: "see_other", 305: "use_proxy",
+    307: "temporary_redirect", 400: "bad_request", 401: "unauthorized", 402: "payment_required", 403: "forbidden",
+    404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 407: "proxy_authentication",
+    408: "request_timeout", 409: "conflict", 410: "gone", 411: "length_required", 412: "precondition_failed",
+    413: "request_entity_too_large", 414: "request_uri_too_long", 415: "unsupported_media_type",
+    416: "requested_range_not_satisfied", 417: "expectation_failed", 421: "misdirected_request",
+    422: "unprocessable_entity", 423: "locked", 424: "failed_dependency", 426: "upgrade_required",
+    429: "too_many_requests", 500: "internal_server_error", 501: "not_implemented", 502: "bad_gateway",
+    503: "service_unavailable", 504: "gateway_timeout",
+}  # fmt: skip
 
 
 class Failure(Exception):

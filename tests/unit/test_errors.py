@@ -148,7 +148,14 @@ def test_a_chats_failure_is_in_openais_shape(failure: Failure, error: str) -> No
 
 @pytest.mark.parametrize(
     ("status", "name"),
-    [(413, "request_entity_too_large"), (422, "unprocessable_entity"), (599, "internal_server_error")],
+    [
+        (302, "found"),
+        (407, "proxy_authentication"),
+        (413, "request_entity_too_large"),
+        (416, "requested_range_not_satisfied"),
+        (422, "unprocessable_entity"),
+        (599, "internal_server_error"),
+    ],
 )
 def test_statuses_have_elasticsearchs_names(status: int, name: str) -> None:
     assert status_name(status) == name

@@ -60,6 +60,12 @@ def test_a_row_of_the_table(
     assert (refusal.failure.status, refusal.failure.upstream_status, refusal.again) == (told, status, again)
 
 
+def test_whatever_a_client_is_told_has_a_name_in_a_chat() -> None:
+    for status in range(300, 600):
+        error = chat_envelope(UpstreamRefusal("x", told_status(status)))["error"]
+        assert error["code"] != "internal_server_error", status
+
+
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504])
 def test_upstream_5xx_as_400(status: int) -> None:
     assert refused(status, compat=True).failure.status == 400
