@@ -8,7 +8,16 @@ from itertools import count
 from aiohttp.hdrs import ACCEPT, AUTHORIZATION, METH_ALL
 
 from inferd.auth import Guard
-from inferd.errors import Document, Failure, FlatFailure, IllegalArgument, StatusFailure, chat_envelope, envelope
+from inferd.errors import (
+    AccessDenied,
+    Document,
+    Failure,
+    FlatFailure,
+    IllegalArgument,
+    StatusFailure,
+    chat_envelope,
+    envelope,
+)
 from inferd.log import Log, RequestLine, where
 from inferd.rest import answer, body, media_type
 from inferd.rest.answer import Answer
@@ -136,11 +145,21 @@ class Dispatcher:
             response: Answer = answer.text("")
             response.headers = {**response.headers, "Allow": failure.headers["Allow"]}
         else:
-            response = await _indented(http, answer.failure(failure))
+            response = await _indented(http, answer.failure(self._closed(http) or failure))
         self._sign(response, media_type.answered(head.headers.get(ACCEPT)), opaque_id(head.headers))
         method = head.method if head.method in METH_ALL else "other"
         self._log.requests([RequestLine(method=method, status=response.status, remote=http.remote)])
         return response
+
+    def _closed(self, http: Http) -> AccessDenied | None:
+        """Why who asks for what is not there is not even told so: it has no key."""
+        head = http.head
+        try:
+            if self._parts.guard is not None:
+                self._parts.guard.admit(head.headers.get(AUTHORIZATION), "monitor", "", head.raw_path)
+        except AccessDenied as denied:
+            return denied
+        return None
 
     def _refuse_ancient(self, http: Http) -> Answer:
         # Whatever came in place of HTTP was taken for its version 0.9, which is a word and a line end.

@@ -130,6 +130,19 @@ async def test_every_other_route_is_closed(guarded: Served, method: str, path: s
     assert answer.status == 401
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/nowhere", 400), ("POST", "/", 405), ("PATCH", "/_inference/x", 405)]
+)
+async def test_what_is_not_there_is_told_to_who_has_a_key(
+    guarded: Served, keys: dict[str, str], method: str, path: str, status: int
+) -> None:
+    assert (await guarded.ask(method, path)).status == 401
+    assert (await guarded.ask(method, path, headers={"Authorization": "ApiKey wrong"})).status == 401
+    headers = {"Authorization": f"ApiKey {keys['user']}"}
+    assert (await guarded.ask(method, path, headers=headers)).status == status
+    assert (await guarded.ask("OPTIONS", "/_inference/x")).status == 200
+
+
 async def test_only_the_probes_are_open() -> None:
     assert {route.path for route in ROUTES if route.privilege is None} == {"/livez", "/readyz"}
     manages = {route.api for route in ROUTES if route.privilege == "manage"}

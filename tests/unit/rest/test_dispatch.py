@@ -206,6 +206,10 @@ async def test_where_keys_are_asked_for_the_guard_comes_first(tmp_path: Path) ->
             assert "200 OK" in (await here.ask("GET", "/x", f"Authorization: ApiKey {key}"))[0]
             assert "200 OK" in (await here.ask("GET", "/open"))[0]
             assert [line.get("client") for line in here.lines if line["message"] == "request"] == [None, "ann", None]
+            assert "401 Unauthorized" in (await here.ask("GET", "/nowhere"))[0]
+            assert "400 Bad Request" in (await here.ask("GET", "/nowhere", f"Authorization: ApiKey {key}"))[0]
+            assert "401 Unauthorized" in (await here.ask("POST", "/x"))[0]
+            assert "200 OK" in (await here.ask("OPTIONS", "/x"))[0]
 
 
 async def test_of_requests_with_one_head_each_is_asked_for_its_key_and_its_body(tmp_path: Path) -> None:
