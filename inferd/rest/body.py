@@ -20,6 +20,9 @@ _MAX_RATIO = 100
 # A packed body is one member; some tools append a few. Thousands of empty ones are an attack on the unpacker.
 _MAX_MEMBERS = 64
 
+# Where what is left of a body cannot be told from the next request, there is no next one on the connection.
+_LAST = {"Connection": "close"}
+
 
 async def receive(request: Http, *, limit: int, timeout: float) -> bytes:
     """The whole body as the client meant it, at most ``limit`` bytes, within ``timeout`` seconds; empty if none.
@@ -78,9 +81,10 @@ async def _arriving(request: Http, content: "StreamReader", limit: int, timeout:
         async with asyncio.timeout(timeout):
             return await _received(content, limit)
     except TimeoutError:
-        raise StatusFailure(f"the request body did not arrive within [{timeout:g}s]", 408) from None
+        late = f"the request body did not arrive within [{timeout:g}s]"
+        raise StatusFailure(late, 408, headers=_LAST) from None
     except HttpProcessingError:
-        raise StatusFailure("the request body is malformed", 400) from None
+        raise StatusFailure("the request body is malformed", 400, headers=_LAST) from None
 
 
 async def _received(content: "StreamReader", limit: int) -> bytes:
@@ -128,6 +132,4 @@ async def _member(packed: bytes, unpacked: bytearray, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> StatusFailure:
-    return StatusFailure(
-        f"the request body is larger than [{limit}] bytes", 413, headers={"Connection": "close"}
-    )
+    return StatusFailure(f"the request body is larger than [{limit}] bytes", 413, headers=_LAST)

@@ -117,6 +117,7 @@ async def test_a_body_that_does_not_come_or_breaks(inferd: Served) -> None:
         assert late.startswith(b"HTTP/1.1 408 ") and b"did not arrive within [0.05s]" in late
         broken = await here.say(head("Content-Length: 5", path="/broken") + b"12")
         assert broken.startswith(b"HTTP/1.1 400 ") and b"the request body is malformed" in broken
+        assert b"\r\nConnection: close\r\n" in late and b"\r\nConnection: close\r\n" in broken
 
 
 async def test_a_client_that_waits_is_told_to_go_on(inferd: Served) -> None:
