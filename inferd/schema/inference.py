@@ -55,6 +55,11 @@ class Call(msgspec.Struct, frozen=True):
         """The endpoint's id."""
         return self.endpoint.inference_id
 
+    @property
+    def is_trial(self) -> bool:
+        """True for the trial: how it fails says nothing of the endpoint that may be stored under the same id."""
+        return self.attempts is not None
+
 
 class InferenceRequest(msgspec.Struct, frozen=True):
     """The common request of ``text_embedding``, ``embedding`` and ``completion``, checked.

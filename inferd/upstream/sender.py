@@ -139,7 +139,8 @@ class Sender:
 
     def _ill(self, errand: Errand, failure: Failure) -> Failure:
         """``failure``, noted as what befell the endpoint's upstream."""
-        self.standings.ill(errand.call.inference_id, failure)
+        if not errand.call.is_trial:
+            self.standings.ill(errand.call.inference_id, failure)
         return failure
 
 

@@ -66,7 +66,8 @@ class Stream:
 
     def _ill(self, problem: Exception) -> Failure:
         failure = self._failure(problem)
-        self._standings.ill(self._errand.call.inference_id, failure)
+        if not self._errand.call.is_trial:
+            self._standings.ill(self._errand.call.inference_id, failure)
         return failure
 
     def _failure(self, problem: Exception) -> Failure:

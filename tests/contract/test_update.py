@@ -125,6 +125,8 @@ async def test_a_change_that_the_provider_refuses_is_none(inferd: Served) -> Non
     assert answer.json["error"]["reason"].startswith("Could not complete inference endpoint creation as validation")
     assert (await inferd.ask("GET", "/_inference/e")).json == {"endpoints": [before.json]}
     assert inferd.parts.store.secrets("e")["api_key"] == "sk-0123456789abcdef"
+    # The endpoint is as it was, and so is its upstream.
+    assert (await inferd.ask("GET", "/_health")).json["upstreams"]["e"]["state"] == "ok"
 
 
 async def _while_tried(inferd: Served, *steps: tuple[str, str, object]) -> tuple[int, bytes]:

@@ -54,7 +54,8 @@ class Tokens:
             return fetch.result()
         except NoToken as why:
             failure = why.failure(call.inference_id)
-            self._sender.standings.ill(call.inference_id, failure)
+            if not call.is_trial:
+                self._sender.standings.ill(call.inference_id, failure)
             raise failure from None
 
     def drop(self, call: Call, value: str) -> None:

@@ -1,5 +1,7 @@
 """The documents of one inference."""
 
+import msgspec
+
 from inferd.schema.endpoint import Secrets
 from inferd.schema.inference import Call, Deadline, InferenceRequest, Trace
 from tests.plain_endpoints import endpoint
@@ -15,6 +17,7 @@ def test_a_call_is_named_after_its_endpoint() -> None:
     secrets = Secrets({"api_key": "sk-1"})
     call = Call(endpoint=endpoint("e"), secrets=secrets, deadline=Deadline(1.0, "1s"), trace=Trace())
     assert call.inference_id == "e"
+    assert not call.is_trial and msgspec.structs.replace(call, attempts=1).is_trial
     assert "sk-1" not in repr(call)
 
 

@@ -117,13 +117,16 @@ def sender(client: Client, *, idle: float = 300.0, max_response: int = 1000) -> 
     return Sender(client, Standings(), stream_idle_timeout=idle, max_response=max_response)
 
 
-def errand(*, within: float = 30.0, limit: RateLimit | None = None, attempts: int = 3) -> Errand:
+def errand(
+    *, within: float = 30.0, limit: RateLimit | None = None, attempts: int = 3, trial: bool = False
+) -> Errand:
     """An errand that began now; a refusal of it is told by status, headers and body, 429 and 5xx are tried again."""
     call = Call(
         endpoint=plain_endpoints.endpoint("e"),
         secrets=Secrets({"api_key": "hunter2"}),
         deadline=Deadline(now() + within, f"{within:g}s"),
         trace=Trace(),
+        attempts=attempts if trial else None,
     )
 
     def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:

@@ -24,6 +24,17 @@ def test_an_accepted_answer_is_handed_over_and_closed(send: Sending, status: int
 
 
 @both
+def test_how_a_trial_fails_says_nothing_of_the_endpoint(send: Sending) -> None:
+    async def scenario() -> None:
+        sending = sender(Client(Answer(401, b"no")))
+        with pytest.raises(StatusFailure, match="no"):
+            await send(sending, errand(attempts=1, trial=True))
+        assert sending.standings.get("e") is None
+
+    run(scenario())
+
+
+@both
 @pytest.mark.parametrize("again", [Unreachable("no"), Answer(429, b"no"), Answer(503, b"no")])
 def test_what_may_succeed_later_is_sent_three_times_each_time_taking_a_place(
     send: Sending, again: Trouble | Answer

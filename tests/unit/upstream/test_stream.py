@@ -106,6 +106,17 @@ def test_a_body_that_breaks_off_is_told() -> None:
     run(scenario())
 
 
+def test_how_a_trial_breaks_off_says_nothing_of_the_endpoint() -> None:
+    async def scenario() -> None:
+        standings = Standings()
+        reading = Stream(Answer(200, Broken("the answer broke off")), errand(trial=True), standings, 10.0)
+        with pytest.raises(StatusFailure, match="broke off"):
+            await reading.read()
+        assert standings.get("e") is None
+
+    run(scenario())
+
+
 def test_what_is_pushed_is_the_same_up_to_where_it_is_stopped() -> None:
     async def scenario() -> None:
         reading, _ = stream(b"one", 1.0, b"two", b"three", 1.0, b"four")

@@ -187,6 +187,13 @@ async def test_a_refusal_is_told_to_each_under_its_own_name_and_asked_for_again_
     assert await bench.tokens.token(call()) == "two"
 
 
+async def test_a_refusal_of_a_trial_says_nothing_of_the_endpoint() -> None:
+    bench = Bench([Reply(b'{"error":"invalid_client"}', status=401)])
+    with pytest.raises(UpstreamRefusal):
+        await bench.tokens.token(msgspec.structs.replace(call(), attempts=1))
+    assert bench.standings.get("e") is None
+
+
 async def test_a_token_endpoint_that_cannot_be_reached_is_asked_once() -> None:
     bench = Bench([Unreachable("Connection refused")])
     with pytest.raises(UpstreamUnreachable) as unreachable:
