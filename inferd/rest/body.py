@@ -55,7 +55,7 @@ async def _understood(encoding: str, raw: bytes, limit: int) -> bytes:
     if encoding in ("gzip", "x-gzip"):
         return await _unpacked(raw, limit)
     if encoding not in ("identity", ""):
-        raise StatusFailure("Content-Encoding header names an encoding that is not supported: only gzip is", 415)
+        raise _not_supported("Content-Encoding", "gzip")
     return raw
 
 
@@ -70,6 +70,9 @@ def _invite(request: Http) -> None:
 async def _arriving(request: Http, content: "StreamReader", limit: int, timeout: float) -> bytes:
     if content.at_eof():
         return b""
+    if request.head.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        # aiohttp takes no notice of what else there is: what it gives would be packed.
+        raise _not_supported("Transfer-Encoding", "chunked")
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     if "Expect" in request.head.headers:
@@ -129,6 +132,10 @@ async def _member(packed: bytes, unpacked: bytearray, limit: int) -> bytes:
             raise IllegalArgument("the request body is gzip that was cut off")
         await asyncio.sleep(0)
     return unpacker.unused_data
+
+
+def _not_supported(header: str, supported: str) -> StatusFailure:
+    return StatusFailure(f"{header} header names an encoding that is not supported: only {supported} is", 415)
 
 
 def _too_large(limit: int) -> StatusFailure:

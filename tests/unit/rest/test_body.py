@@ -98,6 +98,14 @@ async def test_bodies_that_are_not(inferd: Served, raw: bytes, encoding: str, st
     assert told.startswith(b"HTTP/1.1 %d " % status) and words in told
 
 
+async def test_a_body_that_is_packed_on_its_way_is_refused(inferd: Served) -> None:
+    packed = gzip.compress(b"{}")
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(packed), packed)
+    async with serving(inferd.parts, ROUTES) as here:
+        told = await here.say(head("Transfer-Encoding: gzip, chunked") + chunks)
+    assert told.startswith(b"HTTP/1.1 415 ") and b"Transfer-Encoding header names an encoding" in told
+
+
 async def test_a_large_body_is_refused_before_it_comes_or_while_it_does(inferd: Served) -> None:
     async with serving(inferd.parts, ROUTES) as here:
         announced = await here.say(head(f"Content-Length: {LIMIT + 1}"))
