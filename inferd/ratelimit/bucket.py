@@ -67,6 +67,10 @@ class Bucket(AsyncLimiter):
         """Count ``places`` more as used, as many as fit."""
         self._level = min(self.level + places, self.max_rate)
 
+    def charge(self) -> None:
+        """Count a place as used that was given elsewhere, above the brim if need be: it must leak first, too."""
+        self._level = self.level + 1
+
     def try_take(self) -> bool:
         """Take a place that was not waited for, if one is free."""
         self._leak()

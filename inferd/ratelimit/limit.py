@@ -97,6 +97,11 @@ class RateLimit:
         if (rate, burst) != (old.requests_per_minute, old.burst):
             self._replace_bucket(rate, burst)
 
+    def charge(self) -> None:
+        """Count a place as given that a TrialLimit gave."""
+        self.given += 1
+        self._bucket.charge()
+
     def retire(self) -> None:
         """The endpoint is deleted: all who wait now get EndpointNotFound.
 
@@ -191,3 +196,29 @@ class RateLimit:
         last = now + min(bucket.wait(self.waiting), LONGEST_PROMISE)
         self._promised = min(max(first, self._promised + 1 / bucket.rate), last)
         return max(1, math.ceil(self._promised - now))
+
+
+class TrialLimit(RateLimit):
+    """A limit at another rate than the one in force, for the request that tries out an endpoint with that rate.
+
+    What is used of the limit in force is used here as well, and the place given here counts there. But nobody who waits
+    there is served at a rate that may come to nothing, and the trial does not wait behind them.
+    """
+
+    def __init__(self, limit: RateLimit, requests_per_minute: int) -> None:
+        super().__init__(limit.inference_id, requests_per_minute, burst=limit._bucket.burst)
+        self._bucket.fill(limit._bucket.used)
+        self._limit = limit
+
+    def try_acquire(self) -> bool:
+        """See RateLimit."""
+        if self._limit.try_acquire():
+            return True
+        given = super().try_acquire()
+        if given:
+            self._limit.charge()
+        return given
+
+    async def _wait(self) -> None:
+        await super()._wait()
+        self._limit.charge()

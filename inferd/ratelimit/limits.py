@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from inferd.ratelimit.limit import RateLimit
+from inferd.ratelimit.limit import RateLimit, TrialLimit
 
 # Seconds for which a deleted endpoint's bucket is remembered: by then it has leaked empty, whatever its rate.
 MEMORY = 60.0
@@ -47,6 +47,16 @@ class RateLimits:
             limit.change(requests_per_minute)
         return limit
 
+    def of_trial(self, inference_id: str, requests_per_minute: int) -> RateLimit:
+        """The limit for trying an endpoint out that is not stored yet.
+
+        Where the endpoint has another rate now, that stays in force for all others: nothing may come of the new one.
+        """
+        limit = self._living.get(inference_id)
+        if limit is None or limit.requests_per_minute == requests_per_minute:
+            return self.of(inference_id, requests_per_minute)
+        return TrialLimit(limit, requests_per_minute)
+
     def change(self, inference_id: str, requests_per_minute: int) -> None:
         """Put a rate in force for those who wait, too; nothing happens if nobody ever asked for this limit."""
         limit = self._living.get(inference_id)
@@ -55,12 +65,21 @@ class RateLimits:
 
     def delete(self, inference_id: str) -> None:
         """Send everyone away who waits for this endpoint; nothing happens if nobody ever asked for its limit."""
-        limit = self._living.pop(inference_id, None)
-        if limit is None:
-            return
-        limit.retire()
-        self._deleted[inference_id] = (asyncio.get_running_loop().time() + MEMORY, limit)
-        self._purge()
+        limit = self.release(inference_id)
+        if limit is not None:
+            limit.retire()
+
+    def release(self, inference_id: str) -> RateLimit | None:
+        """The limit of an endpoint that is not to be, from now on remembered like that of a deleted one.
+
+        Who waits for it still waits: that is another attempt to make the endpoint.
+        """
+        _, limit = self._deleted.pop(inference_id, (0.0, None))
+        limit = self._living.pop(inference_id, limit)
+        if limit is not None:
+            self._deleted[inference_id] = (asyncio.get_running_loop().time() + MEMORY, limit)
+            self._purge()
+        return limit
 
     def reconfigure(self, *, burst: int, queue_capacity: int) -> None:
         """Put a reloaded configuration in force for all endpoints, at once."""

@@ -22,7 +22,9 @@ async def stored(request: Request, endpoint: Endpoint, secrets: Secrets, write: 
         result = await tried(service, endpoint, secrets, mode, timeout=request.timeout() or TRIAL_TIME)
         await write(result.endpoint, secrets)
     finally:
-        parts.store.settle(endpoint.inference_id)
+        if endpoint.inference_id not in parts.store:
+            parts.limits.release(endpoint.inference_id)
+            parts.standings.forget(endpoint.inference_id)
     headers = {}
     if result.unreachable is not None:
         parts.standings.unverified(endpoint.inference_id, result.unreachable)

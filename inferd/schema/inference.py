@@ -39,8 +39,8 @@ class Trace(msgspec.Struct):
 class Call(msgspec.Struct, frozen=True):
     """What a service needs besides the request: the endpoint as it was when the request began, and its time.
 
-    ``attempts`` bounds the attempts upstream, None leaves it to the service. ``traceparent`` is the client's, valid, to
-    be handed on.
+    ``attempts`` bounds the attempts upstream of the trial of an endpoint that is not stored yet; None leaves it to the
+    service. ``traceparent`` is the client's, valid, to be handed on.
     """
 
     endpoint: Endpoint

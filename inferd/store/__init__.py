@@ -127,11 +127,6 @@ class Store:
         """Take the endpoint and its secrets away, durably; raises EndpointNotFound, StatusFailure 503."""
         await self._change(inference_id, None, new=False)
 
-    def settle(self, inference_id: str) -> None:
-        """Call ``on_change`` for what is stored: for who has tried out what was not."""
-        entry = self._entries.get(inference_id)
-        self.on_change(inference_id, None if entry is None else entry.endpoint)
-
     async def probe(self) -> None:
         """Return if the store can be written, else raise StatusFailure 503, within 2 seconds.
 
@@ -181,7 +176,7 @@ class Store:
             del self._entries[inference_id]
         else:
             self._entries[inference_id] = entry
-        self.settle(inference_id)
+        self.on_change(inference_id, None if entry is None else entry.endpoint)
 
     def _probed(self, probing: "asyncio.Future[None]") -> None:
         self._probing = None

@@ -1,5 +1,6 @@
 """``put``: the call to the provider before an endpoint is stored (elasticsearch-rest §3.5, contract §2.5)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.contract.expected import error, not_found, status
 from tests.contract.put_body import body
-from tests.scripted_upstream import Script, answer, close, refusing, reset, scripted
+from tests.scripted_upstream import Connection, Script, answer, close, refusing, reset, scripted
 from tests.served import Served, served
 
 REFUSED = "Could not complete inference endpoint creation as validation call to service threw an exception."
@@ -187,3 +188,24 @@ async def test_an_upstream_that_knows_no_base64_may_say_so_in_any_form(local: Se
         assert embedded.body == b'{"text_embedding":[{"embedding":[1.50]}]}'
         sent = [msgspec.json.decode(received.body).get("encoding_format") for received in upstream.received]
         assert sent == ["base64", None, None]
+
+
+async def test_a_refused_put_sends_nobody_away_who_waits_to_make_the_same_endpoint(tmp_path: Path) -> None:
+    waiting = asyncio.Event()
+
+    async def until_the_other_waits(connection: Connection) -> None:
+        await waiting.wait()
+
+    async with (
+        served(tmp_path, limits_burst="1") as inferd,
+        scripted([until_the_other_waits, answer(SAID, "401 U")], [THREE]) as upstream,
+    ):
+        sent = body(url=upstream.url, rate_limit={"requests_per_minute": 120})
+        refused = asyncio.create_task(inferd.ask("PUT", PUT, sent))
+        await upstream.asked()
+        made = asyncio.create_task(inferd.ask("PUT", PUT, sent))
+        (limit,) = inferd.parts.limits
+        while limit.waiting == 0:
+            await asyncio.sleep(0.01)
+        waiting.set()
+        assert [(await refused).status, (await made).status] == [400, 200]

@@ -1,6 +1,7 @@
 """``update``: changing what may change of an endpoint (elasticsearch-rest §3.7, contract §2.6)."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tests.contract.expected import bad_request, error, invalid, malformed, status
 from tests.contract.task_types import ROWS as TASK_TYPES
 from tests.contract.task_types import Row
-from tests.served import Served
+from tests.served import Answer, Served, served
 
 URL = "/_inference/text_embedding/e/_update"
 
@@ -127,6 +128,37 @@ async def test_a_change_that_the_provider_refuses_is_none(inferd: Served) -> Non
     assert inferd.parts.store.secrets("e")["api_key"] == "sk-0123456789abcdef"
     # The endpoint is as it was, and so is its upstream.
     assert (await inferd.ask("GET", "/_health")).json["upstreams"]["e"]["state"] == "ok"
+
+
+async def _crowded(inferd: Served) -> list["asyncio.Task[Answer]"]:
+    """Requests that wait for places of ``e``, of which there is one a minute."""
+    await inferd.put("e", "completion", rate_limit={"requests_per_minute": 1})
+    crowd = [asyncio.create_task(inferd.ask("POST", "/_inference/e?timeout=2s", {"input": "a"})) for _ in range(4)]
+    (limit,) = inferd.parts.limits
+    while limit.waiting < 4:
+        await asyncio.sleep(0.01)
+    return crowd
+
+
+async def test_a_rate_that_is_refused_is_never_in_force(inferd: Served) -> None:
+    crowd = await _crowded(inferd)
+    asked = inferd.simulator.requests
+    change = {"api_key": "sim-invalid", "rate_limit": {"requests_per_minute": 60_000}}
+    answer = await inferd.ask("PUT", "/_inference/completion/e/_update", {"service_settings": change})
+    assert answer.status == 400 and "authentication error" in answer.text
+    assert [(await one).status for one in crowd] == [429] * 4
+    assert inferd.simulator.requests == asked + 1
+
+
+@pytest.mark.parametrize("mode", ["off", "strict"])
+async def test_a_changed_rate_is_in_force_at_once_for_those_who_wait(tmp_path: Path, mode: str) -> None:
+    async with served(tmp_path, inference_validate_on_put="strict") as inferd:
+        crowd = await _crowded(inferd)
+        if mode == "off":
+            inferd.skip_trials()
+        change = {"service_settings": {"rate_limit": {"requests_per_minute": 60_000}}}
+        assert (await inferd.ask("PUT", "/_inference/completion/e/_update", change)).status == 200
+        assert [(await one).status for one in crowd] == [200] * 4
 
 
 async def _while_tried(inferd: Served, *steps: tuple[str, str, object]) -> tuple[int, bytes]:

@@ -51,8 +51,9 @@ class Errands:
 
     def begun(self, call: Call, task_settings: OpenAITaskSettings) -> LimitedCall:
         """``call`` as a request begins, with the task settings that hold for it."""
-        endpoint = call.endpoint
-        limit = self._tools.limits.of(endpoint.inference_id, settings_of(call).rate_limit.requests_per_minute)
+        endpoint, limits = call.endpoint, self._tools.limits
+        limit_of = limits.of if call.attempts is None else limits.of_trial
+        limit = limit_of(endpoint.inference_id, settings_of(call).rate_limit.requests_per_minute)
         if task_settings is not endpoint.task_settings:
             endpoint = msgspec.structs.replace(endpoint, task_settings=task_settings)
         return LimitedCall(

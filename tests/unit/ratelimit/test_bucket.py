@@ -52,6 +52,16 @@ def test_it_knows_how_much_is_used_and_how_long_to_wait() -> None:
     run(scenario())
 
 
+def test_a_place_that_was_given_elsewhere_counts_above_the_brim() -> None:
+    async def scenario() -> None:
+        bucket = Bucket(60)
+        bucket.fill(60)
+        bucket.charge()
+        assert bucket.used == pytest.approx(61) and bucket.wait(1) == pytest.approx(2)
+
+    run(scenario())
+
+
 def test_filling_stops_at_the_brim() -> None:
     async def scenario() -> None:
         bucket = Bucket(60)

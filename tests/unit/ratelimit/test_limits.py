@@ -82,21 +82,47 @@ async def test_no_more_than_so_many_are_remembered(monkeypatch: pytest.MonkeyPat
     assert every.of("c", 60) is old["c"]
 
 
-async def test_a_changed_rate_is_in_force_at_once_for_those_who_wait_too() -> None:
-    limits = RateLimits(burst=1)
-    limit = limits.of("a", 1)
-    assert limit.try_acquire()
-    waiting = asyncio.create_task(limit.acquire())
-    await asyncio.sleep(0)
-    limits.change("a", 1_000_000)
-    async with asyncio.timeout(10):
-        await waiting
-    limits.change("b", 1)
-    assert list(limits) == [limit]
+async def test_deleting_or_changing_what_nobody_used_is_nothing() -> None:
+    every = RateLimits()
+    every.delete("a")
+    every.change("a", 60)
+    assert every.release("a") is None and list(every) == []
 
 
-async def test_deleting_what_nobody_used_is_nothing() -> None:
-    RateLimits().delete("a")
+def test_who_waits_to_make_an_endpoint_waits_on_when_another_attempt_fails() -> None:
+    async def scenario() -> None:
+        every = RateLimits()
+        crowd = Crowd(every.of_trial("a", 1))
+        crowd.come(2)
+        await turns()
+        assert every.release("a") is crowd.limit
+        assert list(every) == [] and crowd.limit.waiting == 1
+        assert await crowd.outcomes() == [None, None]
+        every.release("a")
+        assert every.of("a", 1) is crowd.limit
+
+    run(scenario())
+
+
+def test_a_changed_rate_is_in_force_for_those_who_wait() -> None:
+    async def scenario() -> None:
+        every = RateLimits()
+        crowd = Crowd(every.of("a", 1))
+        crowd.come(3)
+        await turns()
+        every.change("a", 60_000)
+        assert await crowd.outcomes() == [None] * 3
+        assert crowd.times[-1] - crowd.times[0] < 1
+
+    run(scenario())
+
+
+async def test_a_trial_at_the_rate_in_force_is_a_request_like_any_other() -> None:
+    every = RateLimits()
+    limit = every.of("a", 60)
+    assert every.of_trial("a", 60) is limit
+    assert every.of_trial("new", 60) is every.of("new", 60)
+    assert every.of_trial("a", 61) is not limit and limit.requests_per_minute == 60
 
 
 def test_a_reloaded_configuration_holds_for_all_at_once() -> None:

@@ -76,6 +76,10 @@ def test_settings_show_what_they_store_unless_they_say_otherwise() -> None:
 SECRETS = Secrets({"api_key": "sk-abc", "client_secret": "sk-abcdef"})
 
 
+def test_settings_limit_nothing_unless_they_say_otherwise() -> None:
+    assert Settings().requests_per_minute is None
+
+
 def test_secrets_are_a_mapping() -> None:
     assert dict(SECRETS) == {"api_key": "sk-abc", "client_secret": "sk-abcdef"}
     assert len(SECRETS) == 2 and len(Secrets()) == 0

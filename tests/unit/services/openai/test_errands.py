@@ -90,6 +90,13 @@ async def test_the_limit_is_that_of_the_beginning(errands: Errands, tools: Tools
     assert list(tools.limits) == []
 
 
+async def test_a_trial_changes_no_rate(errands: Errands, tools: Tools) -> None:
+    limit = tools.limits.of("e", 5)
+    begun = errands.begun(call(TaskType.COMPLETION, attempts=1), OpenAITaskSettings())
+    assert (await errands.made(begun, b"{}")).limit.requests_per_minute == 60_000
+    assert list(tools.limits) == [limit] and limit.requests_per_minute == 5
+
+
 async def test_a_call_keeps_what_it_came_with(errands: Errands) -> None:
     made = call(TaskType.COMPLETION, attempts=1)
     begun = errands.begun(made, OpenAITaskSettings(user="u"))
