@@ -40,7 +40,7 @@ class EventStream:
         self._request = request
         self._errors = errors
         self._http = request.http
-        self._answer = Answer(b"", headers=HEADERS)
+        self._answer = _beginning(request)
         self._loop = asyncio.get_running_loop()
         self._keepalive = request.parts.config.server.sse_keepalive
         self._active = self._loop.time()
@@ -159,6 +159,15 @@ class EventStream:
     def _stop_looking_in(self) -> None:
         if self._beat is not None:
             self._beat.cancel()
+
+
+def _beginning(request: Request) -> Answer:
+    """The answer whose head leaves with the first event: nobody can add to it later, so it is signed here."""
+    opaque_id = request.asked.opaque_id
+    beginning = Answer(headers=HEADERS if opaque_id is None else {**HEADERS, "X-Opaque-Id": opaque_id})
+    if request.parts.draining:
+        beginning.force_close()
+    return beginning
 
 
 def error_event(failure: Failure, errors: Callable[[Failure], Document]) -> bytes:

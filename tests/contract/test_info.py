@@ -209,6 +209,9 @@ async def test_a_client_s_own_name_for_a_request_comes_back_and_is_logged(inferd
         answer = await inferd.ask("GET", "/_inference", headers={"X-Opaque-Id": odd})
         assert answer.status == 200 and "X-Opaque-Id" not in answer.headers
         assert inferd.lines[-1]["id"] != odd
+    await inferd.put("c", "completion")
+    streamed = await inferd.ask("POST", "/_inference/c/_stream", {"input": "a"}, {"X-Opaque-Id": "mine"})
+    assert (streamed.status, streamed.headers["X-Opaque-Id"]) == (200, "mine")
 
 
 async def test_any_authorization_is_let_pass_on_loopback(inferd: Served) -> None:

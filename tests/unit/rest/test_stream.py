@@ -35,6 +35,18 @@ async def test_to_an_old_client_the_end_of_the_connection_is_the_end(inferd: Ser
             assert (await reader.read()).endswith(b"\r\n\r\n" + ONE + TWO + DONE)
 
 
+async def test_its_head_says_what_every_head_does(inferd: Served, source: Source) -> None:
+    async with serving(inferd.parts, source.routes()) as here:
+        inferd.parts.draining = True
+        reader, writer = await here.connect()
+        with closing(writer):
+            writer.write(request("GET", "/x", "X-Opaque-Id: mine"))
+            for batch in ([b"1\n"], None):
+                await source.batches.put(batch)
+            head, _, _ = (await reader.read()).partition(b"\r\n\r\n")
+            assert b"\r\nX-Opaque-Id: mine\r\n" in head and b"\r\nConnection: close\r\n" in head
+
+
 async def test_a_failure_on_the_way_is_the_last_event(inferd: Served, source: Source) -> None:
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
         await source.batches.put(StatusFailure("no", 502))
