@@ -52,6 +52,7 @@ class Errands:
     def begun(self, call: Call, task_settings: OpenAITaskSettings) -> LimitedCall:
         """``call`` as a request begins, with the task settings that hold for it."""
         endpoint, limits = call.endpoint, self._tools.limits
+        # Not by ``is_trial``, which would be one more call for every request.
         limit_of = limits.of if call.attempts is None else limits.of_trial
         limit = limit_of(endpoint.inference_id, settings_of(call).rate_limit.requests_per_minute)
         if task_settings is not endpoint.task_settings:
