@@ -145,9 +145,10 @@ class Http(msgspec.Struct, eq=False):
         raise ConnectionResetError("the client does not read")
 
     def _unsent(self) -> int:
-        """Bytes that the client has yet to take."""
+        """Bytes that the client has yet to take; none that are known of on a connection that is closed."""
         transport = self.connection.transport
-        return transport.get_write_buffer_size() if transport is not None else 0
+        # asyncio's for TLS cannot be asked any more once it is closed.
+        return 0 if transport is None or transport.is_closing() else transport.get_write_buffer_size()
 
     def abort(self) -> None:
         """Cuts the connection; nothing more is sent."""

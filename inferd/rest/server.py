@@ -215,7 +215,7 @@ class _Connection(asyncio.Protocol):
 
     def _leave(self) -> None:
         transport = self.transport
-        if transport is not None:
+        if transport is not None and not transport.is_closing():
             transport.close()
             # It is closed once the client has taken what is left, which it may never do.
             if transport.get_write_buffer_size():

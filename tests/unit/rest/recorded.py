@@ -28,6 +28,7 @@ class Recorded(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.closed = False
+        self.closes = 0
         self.aborted = False
         self.waits = False
         self.protocol: asyncio.BaseProtocol | None = None
@@ -60,6 +61,7 @@ class Recorded(asyncio.Transport):
 
     def close(self) -> None:
         """See asyncio.Transport."""
+        self.closes += 1
         self.closed = True
 
     def abort(self) -> None:

@@ -109,6 +109,14 @@ async def test_a_client_that_takes_something_is_waited_for_and_one_that_takes_no
     transport.abort.assert_called_once_with()
 
 
+async def test_a_connection_that_is_closed_is_not_asked_how_much_waits() -> None:
+    request = unsent("GET", "/x")
+    transport = connected(request)
+    transport.is_closing.return_value = True
+    transport.get_write_buffer_size.side_effect = AttributeError
+    await request.drain()
+
+
 async def test_an_answer_that_is_not_taken_does_not_keep_its_request_open(
     inferd: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

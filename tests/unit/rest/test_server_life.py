@@ -233,3 +233,13 @@ async def test_a_client_that_does_not_take_the_end_of_its_answer_is_cut_off(
             await asyncio.sleep(0)
     assert transport.aborted is not taken
     transport.loses()
+
+
+async def test_a_connection_is_closed_once() -> None:
+    connection, transport = await connected(echo)
+    connection._idle_until = 0
+    connection._look_in()
+    # A client may take its time before the connection is lost, over TLS most of all.
+    await connection.shutdown(1)
+    assert transport.closed and transport.closes == 1
+    transport.loses()
