@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import msgspec
 
 from inferd import sse
-from inferd.errors import StatusFailure, envelope
+from inferd.errors import Document, StatusFailure, envelope
 from inferd.rest import chat_completion_unified, inference_request
 from inferd.rest.answer import Answer
 from inferd.rest.inference import document
+from inferd.rest.long_answer import LongAnswer
 from inferd.rest.request import Request
 from inferd.rest.stream import HEADERS, EventStream
 from inferd.schema.endpoint import TaskType
@@ -33,9 +34,10 @@ async def handle(request: Request) -> Answer:
     service = request.parts.services.of(endpoint)
     if endpoint.task_type is TaskType.EMBEDDING:
         results = await service.infer(request.call(endpoint), asked)
-        # An array from upstream is as it was written there, line ends and all; within strings JSON has none.
-        whole = _ENCODER.encode(document(endpoint.task_type, results)).replace(b"\r", b"").replace(b"\n", b"")
-        return Answer(body=sse.encode(whole) + sse.encode(b"[DONE]"), headers=HEADERS)
+        # It may be 40 MB.
+        return LongAnswer(
+            body=await request.parts.aside.run(_whole, document(endpoint.task_type, results)), headers=HEADERS
+        )
     if endpoint.task_type is not TaskType.COMPLETION:
         raise StatusFailure(
             f"Streaming is not allowed for service [{endpoint.service}] and task [{request.task_type}]. "
@@ -50,6 +52,12 @@ def _is_chat(request: Request) -> bool:
     if request.task_type is TaskType.ANY and request.inference_id in request.parts.store:
         return request.parts.store.get(request.inference_id).task_type is TaskType.CHAT_COMPLETION
     return request.task_type is TaskType.CHAT_COMPLETION
+
+
+def _whole(told: Document) -> bytes:
+    # An array from upstream is as it was written there, line ends and all; within strings JSON has none.
+    line = _ENCODER.encode(told).replace(b"\r", b"").replace(b"\n", b"")
+    return sse.encode(line) + sse.encode(b"[DONE]")
 
 
 def _encode(texts: Sequence[str]) -> bytes:
