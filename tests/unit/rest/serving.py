@@ -14,7 +14,7 @@ from inferd.log import Log
 from inferd.rest.dispatch import Dispatcher
 from inferd.rest.http import Head, Http
 from inferd.rest.parts import Parts
-from inferd.rest.routing import Route, Router
+from inferd.rest.routing import Handler, Route, Router
 from inferd.rest.server import Server
 from tests.taking import taking
 
@@ -83,3 +83,15 @@ async def serving(parts: Parts, routes: Sequence[Route]) -> AsyncIterator[Servin
     server = Server(Dispatcher(Router(routes), parts, log), log, keepalive_timeout=30)
     async with taking(server) as port:
         yield Serving(port, stream, server)
+
+
+async def untaken(parts: Parts, handle: Handler) -> list[object]:
+    """The statuses in the log once ``handle`` has answered a client that takes nothing of it."""
+    async with serving(parts, [Route("GET", "/x", handle)]) as here:
+        _, writer = await here.connect()
+        writer.write(request("GET", "/x"))
+        async with asyncio.timeout(10):
+            while not here.lines:
+                await asyncio.sleep(0.01)
+        writer.close()
+    return [line["status"] for line in here.lines]

@@ -11,9 +11,8 @@ from inferd.rest import http
 from inferd.rest.answer import Answer
 from inferd.rest.http import Http
 from inferd.rest.request import Request
-from inferd.rest.routing import Route
 from tests.served import Served
-from tests.unit.rest.serving import request, serving, unsent
+from tests.unit.rest.serving import request, unsent, untaken
 
 head = partial(request, "POST", "/_inference/completion/e", "Content-Type: application/json")
 
@@ -125,11 +124,4 @@ async def test_an_answer_that_is_not_taken_does_not_keep_its_request_open(
     async def handle(_: Request) -> Answer:
         return Answer(b"x" * 30_000_000)
 
-    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
-        _, writer = await here.connect()
-        writer.write(request("GET", "/x"))
-        async with asyncio.timeout(10):
-            while not here.lines:
-                await asyncio.sleep(0.01)
-        writer.close()
-    assert [line["status"] for line in here.lines] == [499]
+    assert await untaken(inferd.parts, handle) == [499]

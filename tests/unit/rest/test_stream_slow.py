@@ -12,7 +12,7 @@ from inferd.rest.request import Request
 from inferd.rest.routing import Route
 from inferd.rest.stream import EventStream
 from tests.served import Served
-from tests.unit.rest.serving import request, serving
+from tests.unit.rest.serving import serving, untaken
 from tests.unit.rest.sources import DONE, ERROR, TWO, Source, begun, chunk, keep_alive
 
 
@@ -61,14 +61,7 @@ async def test_a_client_that_does_not_take_the_last_event_is_gone_after_a_while(
         asked.http.write(b"x" * 30_000_000)
         return await events.end(StatusFailure("no", 502))
 
-    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
-        _, writer = await here.connect()
-        writer.write(request("GET", "/x"))
-        async with asyncio.timeout(10):
-            while not here.lines:
-                await asyncio.sleep(0.01)
-        writer.close()
-    assert [line["status"] for line in here.lines] == [499]
+    assert await untaken(inferd.parts, handle) == [499]
 
 
 async def test_a_client_that_does_not_read_is_not_waited_for_when_it_is_cut(
