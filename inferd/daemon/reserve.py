@@ -29,8 +29,9 @@ LISTED, LARGEST_LISTED = 512, 160
 # So often two pools' worth of plugs are made at most: 8 MB.
 MOST = 256
 
-# Places that come free meanwhile; fewer than the smallest pool has, for one filled by these alone would come first.
-STRAY = 24
+# Places that come free meanwhile are filled again: so many fewer than a pool has, for one filled by these alone would
+# come first.
+BELOW_POOL = 8
 
 
 class Reserve:
@@ -62,16 +63,18 @@ class Reserve:
         """From now on it is used first. Takes 30 ms after 2,000 streams, in steps of one."""
         for size in SIZES if self._kept else ():
             pools = await _plugged(size, 1)
+            # The numbers of the pools go now: they are of one of the sizes themselves.
+            groups = [pools.pop(at) for at in sorted(pools, key=self._kept.__contains__)]
             # In places that have come free since. This loop makes nothing else, and nobody has a turn until it is done.
             stray: list[object] = []
-            while len(stray) < STRAY:
+            while len(stray) < POOL // size - BELOW_POOL:
                 stray.append(_plug(size))
-            for at in sorted(pools, key=self._kept.__contains__):
-                pools[at].pop()
+            for plugs in groups:
+                plugs.pop()
             stray.clear()
-            while pools:
-                pools.popitem()
-                if len(pools) % 16 == 0:
+            while groups:
+                groups.pop()
+                if len(groups) % 16 == 0:
                     await asyncio.sleep(0)
 
 
