@@ -9,8 +9,12 @@ MOST = 2**53
 def count(trace: Trace, usage: object) -> None:
     """Adds ``usage``, that of one answer; what is no number of tokens counts for nothing."""
     if isinstance(usage, dict):
-        trace.input_tokens += _tokens(usage.get("prompt_tokens"))
-        trace.output_tokens += _tokens(usage.get("completion_tokens"))
+        read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        # Without ``_tokens``: that would be two more calls for nearly every request.
+        if isinstance(read, int) and 0 < read <= MOST:
+            trace.input_tokens += read
+        if isinstance(written, int) and 0 < written <= MOST:
+            trace.output_tokens += written
 
 
 def note(trace: Trace, usage: object) -> None:
