@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from inferd import sse
-from inferd.errors import Document, Failure
+from inferd.errors import Document, Failure, StatusFailure
 from inferd.rest.answer import PRODUCT, Answer
 from inferd.rest.http import HTTP_11
 from inferd.rest.request import Request
@@ -46,7 +46,7 @@ class EventStream:
         self._active = self._loop.time()
         self._ended = False
         self.whole = False
-        self._left = False
+        self._left = self._too_deep = False
         self._beat: asyncio.TimerHandle | None = None
         self._encode: Callable[[Sequence[Any]], bytes]
         # It leaves with the first event.
@@ -128,21 +128,28 @@ class EventStream:
         return self._http.write(chunk)
 
     def _sent(self, batch: Sequence[Any]) -> bool:
-        """Sends ``batch``; False if the client takes no more for now, or has left."""
+        """Sends ``batch``; False if the client takes no more for now, or ``_taken`` will say why it never will."""
         try:
             return self._write(sse.encode_each(self._encode(batch)))
         except ConnectionError:
             self._left = True
-            return False
+        except RecursionError:
+            self._too_deep = True
+        return False
 
     def _finish(self, events: bytes) -> None:
         self._ended = True
         self._write(events, _LAST_CHUNK)
 
     async def _taken(self) -> None:
-        """Waits for a client that is slower than its upstream; ConnectionResetError if it has left."""
+        """Waits for a client that is slower than its upstream; ConnectionResetError if it has left.
+
+        StatusFailure 502 for an item that could not be written: what was just read may be too deep for that.
+        """
         if self._left:
             raise ConnectionResetError("the client has left")
+        if self._too_deep:
+            raise StatusFailure("a chunk of the upstream is nested too deeply", 502)
         await self._http.drain()
 
     def _look_in(self) -> None:

@@ -1,7 +1,10 @@
 """A stream to a client, at every moment at which something may befall it."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
+
+import msgspec
 
 from inferd.errors import StatusFailure, chat_envelope, envelope
 from inferd.rest.answer import Answer
@@ -54,6 +57,23 @@ async def test_a_failure_on_the_way_is_the_last_event(inferd: Served, source: So
         assert ERROR in rest and b"[DONE]" not in rest
         await inferd.parts.open.none_left()
     assert (here.lines[-1]["status"], here.lines[-1]["error"]) == (200, "status_exception")
+
+
+async def test_what_is_nested_too_deeply_to_be_written_is_a_failure_on_the_way(inferd: Served) -> None:
+    async def read() -> AsyncIterator[Sequence[object]]:
+        nested: list[object] = []
+        for _ in range(100_000):
+            nested = [nested]
+        yield [1]
+        yield nested
+
+    async def handle(asked: Request) -> Answer:
+        return await EventStream(asked, envelope).send(read(), msgspec.json.Encoder().encode_lines)
+
+    async with serving(inferd.parts, [Route("GET", "/x", handle)]) as here:
+        _, told = await here.ask("GET", "/x")
+    assert ONE in told and told.count(b"event: error") == 1 and b"nested too deeply" in told
+    assert (here.lines[0]["status"], here.lines[0]["error"]) == (200, "status_exception")
 
 
 async def test_a_stream_that_is_cut_says_why_and_ends(inferd: Served, source: Source) -> None:
