@@ -29,9 +29,8 @@ LISTED, LARGEST_LISTED = 512, 160
 # So often two pools' worth of plugs are made at most: 8 MB.
 MOST = 256
 
-# Places that come free meanwhile are filled again: so many fewer than a pool has, for one filled by these alone would
-# come first.
-BELOW_POOL = 8
+# So many places at least may come free meanwhile.
+STRAY = 24
 
 
 class Reserve:
@@ -67,8 +66,10 @@ class Reserve:
             groups = [pools.pop(at) for at in sorted(pools, key=self._kept.__contains__)]
             # In places that have come free since. This loop makes nothing else, and nobody has a turn until it is done.
             stray: list[object] = []
-            while len(stray) < POOL // size - BELOW_POOL:
+            while len(stray) < STRAY + len(groups):
                 stray.append(_plug(size))
+            # A pool that becomes full by these comes first once it is not: so the others' go before.
+            stray = [plug for plug in stray if plug in self]
             for plugs in groups:
                 plugs.pop()
             stray.clear()

@@ -47,7 +47,7 @@ def test_what_a_crowd_has_needed_is_given_back_although_some_of_it_lives_on() ->
     # In kB.
     ((needed, remains),) = told(CROWD, "first")
     ((_, unchanged),) = told(CROWD, "stay")
-    assert remains < needed / 8 < needed / 4 < unchanged
+    assert remains < needed / 5 < needed / 4 < unchanged
 
 
 @pytest.mark.parametrize("size", SIZES)
