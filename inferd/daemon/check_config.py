@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from inferd.app import address_policy, check_base_url, upstream_client
-from inferd.config import BadConfiguration, Config, Tls, load
+from inferd.config import BadConfiguration, Config, Tls, at_home, load
 from inferd.daemon.sockets import CannotListen, address_in
 from inferd.daemon.tls import Certificate, CertificateUnusable
 
@@ -60,6 +60,6 @@ async def _tried(config: Config, environ: Mapping[str, str]) -> None:
 
 def _elsewhere(tls: Tls, environ: Mapping[str, str]) -> bool:
     """True for credentials that systemd hands to the service alone: who checks its configuration cannot see them."""
-    names = (tls.cert, tls.key)
-    relative = not any(Path(name).expanduser().is_absolute() for name in names)
-    return all(names) and relative and "CREDENTIALS_DIRECTORY" not in environ
+    names = {"tls.cert": tls.cert, "tls.key": tls.key}
+    relative = not any(at_home(Path(name), option).is_absolute() for option, name in names.items())
+    return all(names.values()) and relative and "CREDENTIALS_DIRECTORY" not in environ

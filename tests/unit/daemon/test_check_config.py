@@ -47,6 +47,7 @@ def test_it_shows_what_is_in_force_and_says_what_cannot_be(
         ({"UPSTREAM_CA_FILE": "/no/such.pem"}, r"^\[upstream\.ca_file\]: /no/such\.pem cannot be used"),
         ({"TLS_CERT": "cert.pem"}, r"^\[tls\.key\]: a certificate needs its key"),
         ({"TLS_CERT": "/no/cert.pem", "TLS_KEY": "key.pem"}, r"^\[tls\.cert\]: /no/cert\.pem cannot be read"),
+        ({"TLS_CERT": "~no-such-user/c.pem", "TLS_KEY": "key.pem"}, r"^\[tls\.cert\]: no home folder is known for"),
     ],
 )
 def test_what_a_start_would_refuse_is_refused_here(
