@@ -64,15 +64,19 @@ async def test_a_client_that_does_not_take_the_last_event_is_gone_after_a_while(
     assert await untaken(inferd.parts, handle) == [499]
 
 
+async def _cut_with_much_unsent(inferd: Served, source: Source) -> None:
+    await source.batches.put([b"x" * 30_000_000 + b"\n"])
+    while not source.batches.empty():
+        await asyncio.sleep(0)
+    inferd.parts.open.cut(StatusFailure("no", 503))
+
+
 async def test_a_client_that_does_not_read_is_not_waited_for_when_it_is_cut(
     inferd: Served, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "LAST_WORD", 0.05)
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (_, writer):
-        await source.batches.put([b"x" * 30_000_000 + b"\n"])
-        while not source.batches.empty():
-            await asyncio.sleep(0)
-        inferd.parts.open.cut(StatusFailure("no", 503))
+        await _cut_with_much_unsent(inferd, source)
         async with asyncio.timeout(10):
             await inferd.parts.open.none_left()
     assert [(line["message"], line["status"]) for line in here.lines] == [("request", 499)]
@@ -83,10 +87,7 @@ async def test_a_client_that_reads_slowly_still_gets_its_last_event(
 ) -> None:
     monkeypatch.setattr(stream, "LAST_WORD", 60.0)
     async with serving(inferd.parts, source.routes()) as here, begun(here, source) as (reader, _):
-        await source.batches.put([b"x" * 30_000_000 + b"\n"])
-        while not source.batches.empty():
-            await asyncio.sleep(0)
-        inferd.parts.open.cut(StatusFailure("no", 503))
+        await _cut_with_much_unsent(inferd, source)
         rest = b""
         while not rest.endswith(b"\r\n0\r\n\r\n"):
             part = await reader.read(1024 * 1024)
